@@ -74,13 +74,14 @@ var allowed = map[string][]string{
 	"build/buildkitd":        {},
 	"gate":                   {"project/settings"},
 	"purl":                   {},
-	"report":                 {},
-	"report/ci":              {"report"},
+	"report":                 {"report/page"},
+	"report/page":            {"shell"},
+	"report/ci":              {"report/page"},
 	"report/jsontext":        {},
-	"report/html":            {"report", "report/jsontext", "view"},
+	"report/html":            {"report", "report/jsontext", "report/page", "view"},
 	"view":                   {},
 	"progress":               {},
-	"tui":                    {"report", "view"},
+	"tui":                    {"report/page", "view"},
 	"runs":                   {"build", "start", "dockerfile", "project"},
 	"outdir":                 {},
 	"absent":                 {"dockerfile", "dockerfile/ignore", "project", "toml"},
@@ -96,7 +97,7 @@ var allowed = map[string][]string{
 	"flagvalue":              {},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"flagvalue", "host", "audit", "lab", "limits", "progress", "static", "report", "report/ci", "report/html", "report/jsontext", "store", "tui", "view", "web"},
+	"cmd/whittle":            {"flagvalue", "host", "audit", "lab", "limits", "progress", "static", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
 }
 
 // languages are rooms that every other may import.
@@ -127,7 +128,7 @@ var doors = map[string][]string{
 	"charm.land/bubbletea":                         {"tui"},
 	"charm.land/bubbles":                           {"tui"},
 	"charm.land/lipgloss":                          {"tui"},
-	"github.com/charmbracelet/x/ansi":              {"progress", "report", "tui"},
+	"github.com/charmbracelet/x/ansi":              {"progress", "report/page", "tui"},
 	"github.com/charmbracelet/colorprofile":        {"cmd/whittle"},
 }
 

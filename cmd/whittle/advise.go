@@ -19,6 +19,7 @@ import (
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/static"
 	"whittle.dev/whittle/internal/view"
 )
@@ -211,7 +212,7 @@ func adviseForms(a *app) []form[adviseResult] {
 		return each(w, v.all, func(advice *whittle.Advice) error { return report.AdviceMarkdown(w, advice) })
 	}
 	return slices.Concat([]form[adviseResult]{
-		{formatText, func(w io.Writer, st report.Style, v adviseResult) error {
+		{formatText, func(w io.Writer, st page.Style, v adviseResult) error {
 			st.Verbose = v.verbose
 			if v.text != nil {
 				return report.StaticText(w, v.text, st)
@@ -227,7 +228,7 @@ func adviseForms(a *app) []form[adviseResult] {
 			}
 			return v.all[0]
 		}),
-		{formatMarkdown, func(w io.Writer, _ report.Style, v adviseResult) error { return markdown(w, v) }},
+		{formatMarkdown, func(w io.Writer, _ page.Style, v adviseResult) error { return markdown(w, v) }},
 	}, findings[adviseResult]{
 		verb:    "advise",
 		results: adviseResult.results,
@@ -244,7 +245,7 @@ func adviseForms(a *app) []form[adviseResult] {
 		markdown: markdown,
 		badge:    adviseResult.badge,
 	}.forms(a), []form[adviseResult]{
-		{formatHTML, func(w io.Writer, _ report.Style, v adviseResult) error {
+		{formatHTML, func(w io.Writer, _ page.Style, v adviseResult) error {
 			return writeHTML(w, &html.Page{Images: shown(v.model), Value: v.model.Advice, Diff: v.diff})
 		}},
 	})
@@ -307,7 +308,7 @@ func (a *app) listRules() error {
 	for _, r := range audit.Rules() {
 		list.Rules = append(list.Rules, listedRule{r.ID, r.Title})
 	}
-	return a.show(list, func(w io.Writer, _ report.Style) error {
+	return a.show(list, func(w io.Writer, _ page.Style) error {
 		for _, r := range list.Rules {
 			if _, err := fmt.Fprintf(w, "%-28s %s\n", r.ID, r.Title); err != nil {
 				return err

@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/progress"
-	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // app holds the options that every command has.
@@ -135,7 +135,7 @@ func (a *app) cache() (string, error) {
 }
 
 // show prints a value as JSON, or by its text renderer.
-func (a *app) show(v any, text func(io.Writer, report.Style) error) error {
+func (a *app) show(v any, text func(io.Writer, page.Style) error) error {
 	a.endProgress()
 	if a.json {
 		return jsontext.Write(resultWriter{a.out}, v)
@@ -219,7 +219,7 @@ func (a *app) tidy() {
 }
 
 // note says what is not an error, and not part of a result either.
-func (a *app) note(s string) { fmt.Fprintf(a.err, "whittle: note: %s\n", report.Plain(s)) }
+func (a *app) note(s string) { fmt.Fprintf(a.err, "whittle: note: %s\n", page.Plain(s)) }
 
 // projectDir is the folder that a command of [DIR] is about.
 func projectDir(args []string) string {

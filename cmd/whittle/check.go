@@ -16,6 +16,7 @@ import (
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 const checkLong = `check follows what an image starts (entry point, command, health check, console
@@ -124,7 +125,7 @@ func (a *app) listChecks() error {
 	for _, c := range audit.Checks() {
 		list.Checks = append(list.Checks, listedCheck{c.ID, c.Severity, c.Title})
 	}
-	return a.show(list, func(w io.Writer, _ report.Style) error {
+	return a.show(list, func(w io.Writer, _ page.Style) error {
 		for _, r := range list.Checks {
 			if _, err := fmt.Fprintf(w, "%-24s %-8s %s\n", r.ID, r.Severity, r.Title); err != nil {
 				return err
@@ -168,12 +169,12 @@ var checkBadges = map[whittle.Verdict]ci.Badge{
 
 func checkForms(a *app) []form[checkResult] {
 	return slices.Concat([]form[checkResult]{
-		{formatText, func(w io.Writer, st report.Style, v checkResult) error {
+		{formatText, func(w io.Writer, st page.Style, v checkResult) error {
 			st.Verbose = v.all
 			return report.CheckText(w, v.c, st)
 		}},
 		asJSON(func(v checkResult) any { return v.c }),
-		{formatMarkdown, func(w io.Writer, _ report.Style, v checkResult) error { return report.CheckMarkdown(w, v.c, v.all) }},
+		{formatMarkdown, func(w io.Writer, _ page.Style, v checkResult) error { return report.CheckMarkdown(w, v.c, v.all) }},
 	}, findings[checkResult]{
 		verb:    "check",
 		results: checkResult.results,
@@ -183,7 +184,7 @@ func checkForms(a *app) []form[checkResult] {
 		markdown: func(w io.Writer, v checkResult) error { return report.CheckMarkdown(w, v.c, false) },
 		badge:    func(v checkResult) ci.Badge { return checkBadges[v.c.Verdict] },
 	}.forms(a), []form[checkResult]{
-		{formatHTML, func(w io.Writer, _ report.Style, v checkResult) error {
+		{formatHTML, func(w io.Writer, _ page.Style, v checkResult) error {
 			return writeHTML(w, &html.Page{Check: v.c, Value: v.c})
 		}},
 	})

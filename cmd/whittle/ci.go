@@ -10,8 +10,8 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
-	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // findings is a result as continuous integration shows it.
@@ -31,17 +31,17 @@ type findings[T any] struct {
 func (f findings[T]) forms(a *app) []form[T] {
 	results := func(v T) []ci.Result { return ci.In(host.InRepository(a.sources), f.results(v)) }
 	return []form[T]{
-		{formatConcise, func(w io.Writer, _ report.Style, v T) error {
+		{formatConcise, func(w io.Writer, _ page.Style, v T) error {
 			return ci.Concise(w, ci.In(filepath.ToSlash(filepath.Clean(a.sources)), f.results(v)))
 		}},
-		{formatSARIF, func(w io.Writer, _ report.Style, v T) error { return ci.SARIF(w, sarifTool(), results(v)) }},
-		{formatJUnit, func(w io.Writer, _ report.Style, v T) error {
+		{formatSARIF, func(w io.Writer, _ page.Style, v T) error { return ci.SARIF(w, sarifTool(), results(v)) }},
+		{formatJUnit, func(w io.Writer, _ page.Style, v T) error {
 			suite, all := f.cases(v)
 			return ci.JUnit(w, suite, all)
 		}},
-		{formatGitHub, func(w io.Writer, _ report.Style, v T) error { return ci.GitHub(w, results(v)) }},
-		{formatCodeQuality, func(w io.Writer, _ report.Style, v T) error { return ci.CodeQuality(w, results(v)) }},
-		{formatComment, func(w io.Writer, _ report.Style, v T) error {
+		{formatGitHub, func(w io.Writer, _ page.Style, v T) error { return ci.GitHub(w, results(v)) }},
+		{formatCodeQuality, func(w io.Writer, _ page.Style, v T) error { return ci.CodeQuality(w, results(v)) }},
+		{formatComment, func(w io.Writer, _ page.Style, v T) error {
 			var text strings.Builder
 			if err := f.markdown(&text, v); err != nil {
 				return err
@@ -49,7 +49,7 @@ func (f findings[T]) forms(a *app) []form[T] {
 			name, _ := f.cases(v)
 			return ci.Comment(w, f.verb, name, text.String())
 		}},
-		{formatBadge, func(w io.Writer, _ report.Style, v T) error { return f.badge(v).Write(w) }},
+		{formatBadge, func(w io.Writer, _ page.Style, v T) error { return f.badge(v).Write(w) }},
 	}
 }
 
@@ -67,7 +67,7 @@ func (o *output[T]) tellGitHub(result T) error {
 		}
 	}
 	var text, outputs strings.Builder
-	if err := o.in(formatMarkdown, &text, report.Style{}, result); err != nil {
+	if err := o.in(formatMarkdown, &text, page.Style{}, result); err != nil {
 		return err
 	}
 	for _, out := range o.outputs(result) {

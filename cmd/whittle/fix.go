@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 const fixLong = `fix makes the fixes that whittle advise proposes for the variants of the project
@@ -103,14 +104,14 @@ func (a *app) fixCommand() *cobra.Command {
 	inputFlags(f, &o.Inputs)
 	f.BoolVar(&text.asWish, "static", false, onText)
 	out = newOutput(a, cmd,
-		form[*whittle.Repair]{formatText, func(w io.Writer, st report.Style, r *whittle.Repair) error {
+		form[*whittle.Repair]{formatText, func(w io.Writer, st page.Style, r *whittle.Repair) error {
 			if r.Series != nil && !o.Write {
 				return report.RepairSeries(w, r)
 			}
 			return report.RepairText(w, r, st)
 		}},
 		asJSON(func(r *whittle.Repair) any { return r }),
-		form[*whittle.Repair]{formatMarkdown, func(w io.Writer, _ report.Style, r *whittle.Repair) error { return report.RepairMarkdown(w, r) }},
+		form[*whittle.Repair]{formatMarkdown, func(w io.Writer, _ page.Style, r *whittle.Repair) error { return report.RepairMarkdown(w, r) }},
 		asPage("Fix", func(r *whittle.Repair) string { return r.Project }, func(r *whittle.Repair) any { return r }, report.RepairHTML))
 	return cmd
 }
@@ -270,12 +271,12 @@ func (k *asker) ask(ctx context.Context, f whittle.Finding) (bool, error) {
 	if k.all || k.none {
 		return k.all, nil
 	}
-	fmt.Fprintf(k.out, "\n%s: %s\n", f.Rule, report.Plain(f.Message))
+	fmt.Fprintf(k.out, "\n%s: %s\n", f.Rule, page.Plain(f.Message))
 	if f.Caution != "" {
-		fmt.Fprintf(k.out, "  %s\n", report.Plain(f.Caution))
+		fmt.Fprintf(k.out, "  %s\n", page.Plain(f.Caution))
 	}
 	for {
-		fmt.Fprintf(k.out, "%s? [y]es, [n]o, [a]ll, [q]uit: ", report.Plain(f.Fix.Title))
+		fmt.Fprintf(k.out, "%s? [y]es, [n]o, [a]ll, [q]uit: ", page.Plain(f.Fix.Title))
 		var line answer
 		select {
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 func (a *app) forecastCommand() *cobra.Command {
@@ -54,9 +55,9 @@ starts would make again (bytecode).`,
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &o.Inputs)
 	out = newOutput(a, cmd,
-		form[*whittle.Forecasts]{formatText, func(w io.Writer, st report.Style, f *whittle.Forecasts) error { return report.ForecastsText(w, f, st) }},
+		form[*whittle.Forecasts]{formatText, func(w io.Writer, st page.Style, f *whittle.Forecasts) error { return report.ForecastsText(w, f, st) }},
 		asJSON(func(f *whittle.Forecasts) any { return f }),
-		form[*whittle.Forecasts]{formatMarkdown, func(w io.Writer, _ report.Style, f *whittle.Forecasts) error { return report.ForecastsMarkdown(w, f) }},
+		form[*whittle.Forecasts]{formatMarkdown, func(w io.Writer, _ page.Style, f *whittle.Forecasts) error { return report.ForecastsMarkdown(w, f) }},
 		asPage("Forecast", func(f *whittle.Forecasts) string { return f.Project }, func(f *whittle.Forecasts) any { return f }, report.ForecastsHTML))
 	return cmd
 }

@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // gateOutputs are those of a step.
@@ -55,9 +56,9 @@ func gateBadge(g *whittle.Gate) ci.Badge {
 
 func gateForms(a *app) []form[*whittle.Gate] {
 	return slices.Concat([]form[*whittle.Gate]{
-		{formatText, func(w io.Writer, st report.Style, g *whittle.Gate) error { return report.GateText(w, g, st, 15) }},
+		{formatText, func(w io.Writer, st page.Style, g *whittle.Gate) error { return report.GateText(w, g, st, 15) }},
 		asJSON(func(g *whittle.Gate) any { return g }),
-		{formatMarkdown, func(w io.Writer, _ report.Style, g *whittle.Gate) error { return report.GateMarkdown(w, g, 15) }},
+		{formatMarkdown, func(w io.Writer, _ page.Style, g *whittle.Gate) error { return report.GateMarkdown(w, g, 15) }},
 	}, findings[*whittle.Gate]{
 		verb:     "gate",
 		results:  ci.OfGate,

@@ -7,8 +7,8 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
-	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -20,7 +20,7 @@ func writeHTML(w io.Writer, p *html.Page) error {
 
 // asPage is the form of a result that is a text in HTML, with a title.
 func asPage[T any](kind string, title func(T) string, value func(T) any, body func(io.Writer, T) error) form[T] {
-	return form[T]{formatHTML, func(w io.Writer, _ report.Style, v T) error {
+	return form[T]{formatHTML, func(w io.Writer, _ page.Style, v T) error {
 		var b strings.Builder
 		if err := body(&b, v); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -94,12 +95,12 @@ type inspectResult struct {
 func inspectForms(a *app) []form[inspectResult] {
 	results := func(v inspectResult) []ci.Result { return ci.OfInspection(v.in) }
 	return slices.Concat([]form[inspectResult]{
-		{formatText, func(w io.Writer, st report.Style, v inspectResult) error {
+		{formatText, func(w io.Writer, st page.Style, v inspectResult) error {
 			st.Base = v.base
 			return report.InspectionText(w, v.in, st, v.rows)
 		}},
 		asJSON(func(v inspectResult) any { return v.in }),
-		{formatMarkdown, func(w io.Writer, _ report.Style, v inspectResult) error {
+		{formatMarkdown, func(w io.Writer, _ page.Style, v inspectResult) error {
 			return report.InspectionMarkdown(w, v.in, v.rows)
 		}},
 	}, findings[inspectResult]{
@@ -113,7 +114,7 @@ func inspectForms(a *app) []form[inspectResult] {
 			return ci.Badge{Label: "image size", Message: whittle.Bytes(v.in.Sizes.Size), Color: ci.Neutral}
 		},
 	}.forms(a), []form[inspectResult]{
-		{formatHTML, func(w io.Writer, _ report.Style, v inspectResult) error {
+		{formatHTML, func(w io.Writer, _ page.Style, v inspectResult) error {
 			return writeHTML(w, &html.Page{Images: shown(v.model), Value: v.model.Inspection, Diff: diffsIn(".", func(*whittle.Finding) string { return v.dockerfile })})
 		}},
 	})
@@ -221,11 +222,11 @@ type compareResult struct {
 func compareForms(a *app) []form[compareResult] {
 	results := func(v compareResult) []ci.Result { return ci.OfComparison(v.c) }
 	return slices.Concat([]form[compareResult]{
-		{formatText, func(w io.Writer, st report.Style, v compareResult) error {
+		{formatText, func(w io.Writer, st page.Style, v compareResult) error {
 			return report.ComparisonText(w, v.c, st, v.rows)
 		}},
 		asJSON(func(v compareResult) any { return v.c }),
-		{formatMarkdown, func(w io.Writer, _ report.Style, v compareResult) error {
+		{formatMarkdown, func(w io.Writer, _ page.Style, v compareResult) error {
 			return report.ComparisonMarkdown(w, v.c, v.rows)
 		}},
 	}, findings[compareResult]{
@@ -239,7 +240,7 @@ func compareForms(a *app) []form[compareResult] {
 			return ci.Badge{Label: "image size", Message: whittle.SignedBytes(v.c.Delta.Size), Color: grown(v.c.Delta.Size)}
 		},
 	}.forms(a), []form[compareResult]{
-		{formatHTML, func(w io.Writer, _ report.Style, v compareResult) error {
+		{formatHTML, func(w io.Writer, _ page.Style, v compareResult) error {
 			return writeHTML(w, &html.Page{Comparison: v.c, Images: shown(v.models...), Value: v.c})
 		}},
 	})

@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 func (a *app) labCommand() *cobra.Command {
@@ -68,10 +69,10 @@ this machine failed.`,
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &o.Inputs)
 	out = newOutput(a, cmd,
-		form[labResult]{formatText, func(w io.Writer, st report.Style, v labResult) error { return report.StudyText(w, v.study, st) }},
+		form[labResult]{formatText, func(w io.Writer, st page.Style, v labResult) error { return report.StudyText(w, v.study, st) }},
 		asJSON(func(v labResult) any { return v.study }),
-		form[labResult]{formatMarkdown, func(w io.Writer, _ report.Style, v labResult) error { return report.StudyMarkdown(w, v.study) }},
-		form[labResult]{formatHTML, func(w io.Writer, _ report.Style, v labResult) error { return writeHTML(w, v.reports.page(v.study)) }})
+		form[labResult]{formatMarkdown, func(w io.Writer, _ page.Style, v labResult) error { return report.StudyMarkdown(w, v.study) }},
+		form[labResult]{formatHTML, func(w io.Writer, _ page.Style, v labResult) error { return writeHTML(w, v.reports.page(v.study)) }})
 	return cmd
 }
 

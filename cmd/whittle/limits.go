@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle/internal/limits"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // isLimit says whether an option of every command is a limit. Those are in the page of
@@ -45,7 +45,7 @@ ends with exit code 3.
 	})
 	b.WriteString("\nOptions of every command\n" + only.FlagUsagesWrapped(80))
 	return &cobra.Command{Use: "limits", Short: "The limits, and which option changes each", Long: b.String(), Args: none, RunE: func(*cobra.Command, []string) error {
-		return a.show(list, func(w io.Writer, _ report.Style) error {
+		return a.show(list, func(w io.Writer, _ page.Style) error {
 			_, err := io.WriteString(w, b.String())
 			return err
 		})

@@ -21,7 +21,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 func main() {
@@ -118,7 +118,7 @@ func ofMachine(err error) bool {
 // --json as one JSON object.
 func (a *app) complain(err error, code int) {
 	a.endProgress()
-	text, hint := report.Plain(whittle.OneLine(err.Error())), report.Plain(whittle.Hint(err))
+	text, hint := page.Plain(whittle.OneLine(err.Error())), page.Plain(whittle.Hint(err))
 	if code == exitInterrupted {
 		text = "interrupted"
 	}

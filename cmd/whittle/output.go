@@ -13,9 +13,9 @@ import (
 	"golang.org/x/term"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // The formats of results, by the names of --format and -o.
@@ -36,7 +36,7 @@ const (
 // form is a format of a command's result, and what writes a result in it.
 type form[T any] struct {
 	name  string
-	write func(w io.Writer, st report.Style, result T) error
+	write func(w io.Writer, st page.Style, result T) error
 }
 
 // output is where a command's result goes, and in which formats: one on standard
@@ -135,7 +135,7 @@ func (o *output[T]) write(result T) error {
 	o.app.endProgress()
 	for _, f := range o.files {
 		var b strings.Builder
-		if err := o.in(f.format, &b, report.Style{Color: o.app.color == colorAlways, Project: o.app.project, Options: o.app.options()}, result); err != nil {
+		if err := o.in(f.format, &b, page.Style{Color: o.app.color == colorAlways, Project: o.app.project, Options: o.app.options()}, result); err != nil {
 			return err
 		}
 		if err := put(f.name, b.String()); err != nil {
@@ -161,7 +161,7 @@ func (o *output[T]) write(result T) error {
 }
 
 // in writes the result in a format of the table.
-func (o *output[T]) in(format string, w io.Writer, st report.Style, result T) error {
+func (o *output[T]) in(format string, w io.Writer, st page.Style, result T) error {
 	at := slices.IndexFunc(o.forms, func(f form[T]) bool { return f.name == format })
 	return o.forms[at].write(w, st, result)
 }
@@ -241,5 +241,5 @@ func (o outputFlag) Set(s string) error {
 
 // asJSON is the form of a result that is JSON as it is.
 func asJSON[T any](of func(T) any) form[T] {
-	return form[T]{formatJSON, func(w io.Writer, _ report.Style, result T) error { return jsontext.Write(w, of(result)) }}
+	return form[T]{formatJSON, func(w io.Writer, _ page.Style, result T) error { return jsontext.Write(w, of(result)) }}
 }

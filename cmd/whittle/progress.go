@@ -7,7 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/progress"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // progress shows what is going on, on standard error.
@@ -16,7 +16,7 @@ func (a *app) progress() whittle.Progress {
 		return nil
 	}
 	if a.shown == nil {
-		o := progress.Options{Out: a.err, Printable: report.Plain}
+		o := progress.Options{Out: a.err, Printable: page.Plain}
 		if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 			o.Size = func() (columns, rows int) {
 				columns, rows, _ = term.GetSize(int(f.Fd())) // 0 and 0 where it does not say

@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -48,11 +49,11 @@ Each change is shown alone, and all together, because they overlap.`,
 	cmd.Flags().StringArrayVar(&o.Without, "without", nil, "files to leave out: a folder, '**/tests', '*.pyc' (repeatable)")
 	cmd.Flags().StringArrayVar(&o.Distributions, "without-distribution", nil, "a Python distribution to leave out, with all that only it needs (repeatable)")
 	out = newOutput(a, cmd,
-		form[*whittle.Simulation]{formatText, func(w io.Writer, st report.Style, s *whittle.Simulation) error {
+		form[*whittle.Simulation]{formatText, func(w io.Writer, st page.Style, s *whittle.Simulation) error {
 			return report.SimulationText(w, s, st)
 		}},
 		asJSON(func(s *whittle.Simulation) any { return s }),
-		form[*whittle.Simulation]{formatMarkdown, func(w io.Writer, _ report.Style, s *whittle.Simulation) error { return report.SimulationMarkdown(w, s) }},
+		form[*whittle.Simulation]{formatMarkdown, func(w io.Writer, _ page.Style, s *whittle.Simulation) error { return report.SimulationMarkdown(w, s) }},
 		asPage("Simulation", func(s *whittle.Simulation) string { return s.Image.Ref }, func(s *whittle.Simulation) any { return s }, report.SimulationHTML))
 	return cmd
 }

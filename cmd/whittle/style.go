@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // The values of --color.
@@ -29,8 +29,8 @@ const (
 )
 
 // style is how text is printed on standard output.
-func (a *app) style() report.Style {
-	return report.Style{Color: colored(a.color, a.out, os.Environ()), Width: columns(a.out, os.Getenv("COLUMNS")), Project: a.project, Options: a.options()}
+func (a *app) style() page.Style {
+	return page.Style{Color: colored(a.color, a.out, os.Environ()), Width: columns(a.out, os.Getenv("COLUMNS")), Project: a.project, Options: a.options()}
 }
 
 // repeated are the options that a command about the project repeats to be about

@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // TestColored: what is not a terminal gets colours only where somebody asks for
@@ -58,7 +59,7 @@ func TestForecastsNext(t *testing.T) {
 		}
 		f := &whittle.Forecasts{Project: "app", Base: "original", Forecasts: []whittle.Forecast{{Strategy: name, Dockerfile: "FROM x", Predicted: 5}}}
 		var b strings.Builder
-		if err := report.ForecastsText(&b, f, report.Style{}); err != nil {
+		if err := report.ForecastsText(&b, f, page.Style{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.String(); strings.Contains(got, "Next: ") != (want != "") || !strings.Contains(got, want) {

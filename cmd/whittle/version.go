@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // What a release is: set by the linker (-X main.releaseVersion=1.2.3), as
@@ -84,7 +84,7 @@ func versionCommand(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			o := thisBuild()
 			v := versionFacts{versionSchema, o.Version, o.Commit, o.Date, o.Modified, o.Go, runtime.GOOS + "/" + runtime.GOARCH}
-			return a.show(v, func(w io.Writer, _ report.Style) error { return versionText(w, v) })
+			return a.show(v, func(w io.Writer, _ page.Style) error { return versionText(w, v) })
 		},
 	}
 }

@@ -31,7 +31,7 @@ const (
 	releaseLimit   = time.Minute      // for one to be taken down
 	// lostExit is the exit code of a process whose real one BuildKit lost, because
 	// its watch died with it (a private engine prevents it: see buildkitd), or
-	// because it ended while it was observed (see errUnobserved);
+	// because it ended while it was observed (see errUnobserved and errUnanswered);
 	// lostTries is how often such a run is repeated.
 	lostExit   = 1<<32 - 1
 	lostTries  = 3
@@ -98,6 +98,8 @@ type RunResult struct {
 	Imports []Import
 	// Err says why the process could not be started.
 	Err error
+	// unanswered: how it ended is not known, since its container does not answer.
+	unanswered bool
 }
 
 // OK says whether the command was run and succeeded.
@@ -320,7 +322,7 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 				break
 			}
 			r.Times = r.Times[:len(r.Times)-1] // run it again: how it ended is not known
-			plain.alone = plain.Watch != nil
+			plain.alone = plain.Watch != nil && !r.unanswered
 		}
 		if !r.OK() {
 			break
@@ -390,6 +392,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	r.unanswered = errors.Is(err, errUnanswered)
 	if err := r.ended(err, took); err != nil {
 		return err
 	}

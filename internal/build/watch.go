@@ -94,9 +94,14 @@ done`
 // beside its observer is believed: it is run again, alone.
 var errUnobserved = &gatewaypb.ExitError{ExitCode: lostExit, Err: errors.New("the process had ended when it was to be observed")}
 
+// errUnanswered says that a container answers no more, although nobody was told that it
+// has ended: the message was lost. The command is run again, as it was.
+var errUnanswered = &gatewaypb.ExitError{ExitCode: lostExit, Err: errors.New("the container does not answer")}
+
 // watch waits for a process until it ends, its check passes, it answers, or
 // the time is over; then it is killed. The error is errUnobserved if it ended by itself,
-// and as it seems well, while it was observed.
+// and as it seems well, while it was observed; errUnanswered if the container is gone
+// and its end is not known.
 func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult) error {
 	seen := newObserver(c.Watch)
 	observed := !r.Watched.Blind && !c.alone
@@ -109,6 +114,12 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 		if err == nil {
 			go func() { _ = other.Wait() }()
 		}
+	}
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	gone := make(chan struct{})
+	if observed {
+		go img.listen(listening, ctr, c, seen, gone)
 	}
 	done := make(chan error, 1)
 	go func() { done <- proc.Wait() }()
@@ -137,6 +148,8 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 		return context.Cause(ctx)
 	case <-timer.C:
 		r.TimedOut = true
+	case <-gone:
+		return errUnanswered
 	case <-seen.over:
 		select {
 		case err := <-done:
@@ -151,6 +164,55 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 		}
 	}
 	return end(ctx, proc, done)
+}
+
+// silence is how long an observer may say nothing before its container is asked whether
+// it is still there; it speaks several times a second, but for the time of a check or
+// of a request. answerTime is how long the answer may take.
+const (
+	silence    = 15 * time.Second
+	answerTime = 20 * time.Second
+)
+
+// listen closes gone if the observer is silent and nothing can be run in its container
+// any more.
+func (img image) listen(ctx context.Context, ctr gateway.Container, c Command, seen *observer, gone chan<- struct{}) {
+	tick := time.NewTicker(silence / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if seen.quiet() < silence || img.answers(ctx, ctr, c) {
+			continue
+		}
+		if ctx.Err() == nil {
+			close(gone)
+		}
+		return
+	}
+}
+
+// answers says whether a shell can be run in a container.
+func (img image) answers(ctx context.Context, ctr gateway.Container, c Command) bool {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	p := img.config.Config
+	proc, err := ctr.Start(ctx, gateway.StartRequest{Args: []string{"/bin/sh", "-c", ":"}, Env: environment(p.Env, c.Env),
+		User: either(c.User, p.User), Cwd: either(c.Dir, p.WorkingDir), Stdout: &ends{}, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
+	if err != nil {
+		return false
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- proc.Wait() }()
+	select {
+	case err := <-ended:
+		return err == nil
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // stayTime is how long a command must go on running once its check has passed: a
@@ -176,11 +238,12 @@ type observer struct {
 	rounds []int
 	seen   Watched
 	done   bool
+	heard  time.Time     // when it last said something
 	over   chan struct{} // closed when the watch is over
 }
 
 func newObserver(w *Watch) *observer {
-	s := &observer{over: make(chan struct{}), checked: len(w.Check) > 0, asked: w.Requests}
+	s := &observer{over: make(chan struct{}), heard: time.Now(), checked: len(w.Check) > 0, asked: w.Requests}
 	if !s.checked && len(s.asked) == 0 {
 		s.asked = []Request{{Path: "/", any: true}}
 	}
@@ -192,6 +255,7 @@ func newObserver(w *Watch) *observer {
 func (s *observer) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.heard = time.Now()
 	for _, b := range p {
 		if b != '\n' {
 			if len(s.rest) < maxWatched<<10 {
@@ -206,6 +270,13 @@ func (s *observer) Write(p []byte) (int, error) {
 }
 
 func (s *observer) Close() error { return nil }
+
+// quiet is how long it has said nothing.
+func (s *observer) quiet() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.heard)
+}
 
 // line reads one line.
 func (s *observer) line(text string) {

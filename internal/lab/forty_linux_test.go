@@ -23,6 +23,7 @@ import (
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // Forty is the corpus of what an application reaches only by a name, when it
@@ -530,7 +531,7 @@ func (f *forty) silent(t *testing.T, s *whittle.Study) {
 		t.Errorf("a best image: %+v", s.Best.Outcome)
 	}
 	var text, md, js bytes.Buffer
-	for _, err := range []error{report.StudyText(&text, s, report.Style{}), report.StudyMarkdown(&md, s), jsontext.Write(&js, s)} {
+	for _, err := range []error{report.StudyText(&text, s, page.Style{}), report.StudyMarkdown(&md, s), jsontext.Write(&js, s)} {
 		if err != nil {
 			t.Fatal(err)
 		}

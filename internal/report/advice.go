@@ -1,3 +1,8 @@
+// Package report turns the values that whittle found into bytes: text for
+// terminals, Markdown and HTML. It is pure: equal values give equal bytes.
+//
+// Each kind of value is first turned into a document of package page, so that text,
+// Markdown and HTML cannot disagree.
 package report
 
 import (
@@ -6,6 +11,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // most is how many findings of a rule or steps a report lists before it says how
@@ -19,56 +25,56 @@ const (
 // first, then what fix does by itself, what it does when asked, and what is
 // left to a person. Findings that save next to nothing are a table at the end
 // unless st.Verbose.
-func AdviceText(w io.Writer, a *whittle.Advice, st Style) error {
-	return writeText(w, adviceDoc(a, st.Verbose), st)
+func AdviceText(w io.Writer, a *whittle.Advice, st page.Style) error {
+	return page.WriteText(w, adviceDoc(a, st.Verbose), st)
 }
 
 // AdviceMarkdown writes findings as Markdown. Every figure in it is in the
 // JSON.
 func AdviceMarkdown(w io.Writer, a *whittle.Advice) error {
-	return writeMarkdown(w, adviceDoc(a, false))
+	return page.WriteMarkdown(w, adviceDoc(a, false))
 }
 
-func adviceDoc(a *whittle.Advice, verbose bool) document {
-	var d document
+func adviceDoc(a *whittle.Advice, verbose bool) page.Document {
+	var d page.Document
 	groups := adviceGroups(a, verbose)
-	d.add(heading{1, adviceTitle(a, len(groups[0].findings))}, para(adviceAnswer(a, groups[0].findings)), explained("size", "download", "wasted"))
-	if t := largestSavings(a.Findings, a.Sizes.Size); len(t.rows) > 0 {
-		d.add(heading{2, "Largest savings"}, t)
+	d.Add(page.Heading{Level: 1, Text: adviceTitle(a, len(groups[0].findings))}, page.Para(adviceAnswer(a, groups[0].findings)), page.Explained("size", "download", "wasted"))
+	if t := largestSavings(a.Findings, a.Sizes.Size); len(t.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Largest savings"}, t)
 	}
-	d.next(adviceNext(a, len(groups[0].findings)))
+	d.Next(adviceNext(a, len(groups[0].findings)))
 	label := 0
 	for i := range groups {
 		if !groups[i].small {
 			groups[i].entries = findingEntries(groups[i].findings, verbose)
 		}
 		for _, e := range groups[i].entries {
-			label = max(label, width(e.label.text))
+			label = max(label, page.Width(e.Label.Text))
 		}
 	}
 	for _, g := range groups {
 		switch {
 		case len(g.findings) == 0:
 		case g.small:
-			d.add(heading{2, g.title}, smallTable(g.findings))
+			d.Add(page.Heading{Level: 2, Text: g.title}, smallTable(g.findings))
 		default:
-			d.add(heading{2, g.title}, entries{rows: g.entries, label: label})
+			d.Add(page.Heading{Level: 2, Text: g.title}, page.Entries{Rows: g.entries, Label: label})
 		}
 	}
-	d.accepted(a.Ignored)
+	addAccepted(&d, a.Ignored)
 	if len(a.Notes) > 0 {
-		d.add(heading{2, "What could not be looked at"}, list(a.Notes))
+		d.Add(page.Heading{Level: 2, Text: "What could not be looked at"}, page.List(a.Notes))
 	}
 	if verbose && len(a.Rules) > 0 {
-		d.add(heading{2, "Rules that were asked"}, para(strings.Join(a.Rules, ", ")))
+		d.Add(page.Heading{Level: 2, Text: "Rules that were asked"}, page.Para(strings.Join(a.Rules, ", ")))
 	}
 	return d
 }
 
-// accepted adds a line about what a project ignores, if it does.
-func (d *document) accepted(all []whittle.Ignored) {
+// addAccepted adds a line about what a project ignores, if it does.
+func addAccepted(d *page.Document, all []whittle.Ignored) {
 	if notes := whittle.IgnoredNotes(all); len(notes) > 0 {
-		d.add(list(notes))
+		d.Add(page.List(notes))
 	}
 }
 
@@ -78,10 +84,10 @@ func adviceTitle(a *whittle.Advice, broken int) string {
 	s := fmt.Sprintf("%s: size %s; ", a.Image.Ref, whittle.Bytes(a.Sizes.Size))
 	n := len(a.Findings)
 	if n == 0 {
-		return s + fmt.Sprintf("%d %s found nothing", len(a.Rules), plural(len(a.Rules), "rules"))
+		return s + fmt.Sprintf("%d %s found nothing", len(a.Rules), page.Plural(len(a.Rules), "rules"))
 	}
 	keeps := fmt.Sprintf("%d of them %s it from running", broken, map[bool]string{true: "keeps", false: "keep"}[broken == 1])
-	s += fmt.Sprintf("%d %s ", n, plural(n, "findings"))
+	s += fmt.Sprintf("%d %s ", n, page.Plural(n, "findings"))
 	switch {
 	case broken == 0:
 		return s + together(a.Total, n)
@@ -114,15 +120,15 @@ func adviceAnswer(a *whittle.Advice, broken []whittle.Finding) string {
 }
 
 // adviceNext is the command that does what was advised, or says more.
-func adviceNext(a *whittle.Advice, broken int) *nextStep {
+func adviceNext(a *whittle.Advice, broken int) *page.NextStep {
 	n := fixable(a.Findings)
 	switch {
 	case a.Next != nil:
 		return strategyNext(a.Next)
 	case n > 0:
-		return ofProject(fmt.Sprintf("make %d %s of a low risk, which %s, and run the result", n, plural(n, "edits"), together(a.Fixable, n)), "fix", "--verify")
+		return page.OfProject(fmt.Sprintf("make %d %s of a low risk, which %s, and run the result", n, page.Plural(n, "edits"), together(a.Fixable, n)), "fix", "--verify")
 	case broken == 0 && a.Image.Ref != "":
-		return ofImage("run it", a.Image.Ref, "check", "--run")
+		return page.OfImage("run it", a.Image.Ref, "check", "--run")
 	}
 	return nil
 }
@@ -142,7 +148,7 @@ type adviceGroup struct {
 	title    string
 	small    bool
 	findings []whittle.Finding
-	entries  []entry
+	entries  []page.Entry
 }
 
 // adviceGroups divides findings, in the order that they have; broken runs are
@@ -173,37 +179,37 @@ func small(s whittle.Saving, image int64) bool {
 	return size < 1_000_000 && size < image/1000
 }
 
-func smallTable(findings []whittle.Finding) table {
-	t := table{columns: []column{right("Saves"), left("Fix"), wrapped("What")}}
+func smallTable(findings []whittle.Finding) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("Saves"), page.Left("Fix"), page.Wrapped("What")}}
 	for _, f := range findings {
-		t.row(savingCell(f.Saving), fixCell(&f), text(f.Rule+": "+f.Message))
+		t.Row(savingCell(f.Saving), fixCell(&f), page.Text(f.Rule+": "+f.Message))
 	}
 	return t
 }
 
-func findingEntries(findings []whittle.Finding, verbose bool) []entry {
-	var es []entry
+func findingEntries(findings []whittle.Finding, verbose bool) []page.Entry {
+	var es []page.Entry
 	for i, f := range findings {
-		e := entry{label: savingCell(f.Saving), title: f.Rule, text: f.Message}
+		e := page.Entry{Label: savingCell(f.Saving), Title: f.Rule, Text: f.Message}
 		if f.Breaks {
-			e.label = toned("breaks", bad)
+			e.Label = page.Toned("breaks", page.Bad)
 			if f.Saving != (whittle.Saving{}) {
-				e.title += ", " + savingText(f.Saving)
+				e.Title += ", " + savingText(f.Saving)
 			}
 		}
-		e.title += ", risk: " + string(f.Risk)
+		e.Title += ", risk: " + string(f.Risk)
 		if f.Variant != "" {
-			e.title += ", in " + f.Variant
+			e.Title += ", in " + f.Variant
 		}
 		shown := f.Evidence
 		if !verbose && len(shown) > mostPlaces {
 			shown = shown[:mostPlaces]
-			e.more = fmt.Sprintf("and %d more", len(f.Evidence)-mostPlaces)
+			e.More = fmt.Sprintf("and %d more", len(f.Evidence)-mostPlaces)
 		}
 		for _, ev := range shown {
-			e.places = append(e.places, evidencePlace(ev))
+			e.Places = append(e.Places, evidencePlace(ev))
 		}
-		e.notes = findingNotes(f, i > 0 && findings[i-1].Rule == f.Rule, findings[max(i-1, 0)])
+		e.Notes = findingNotes(f, i > 0 && findings[i-1].Rule == f.Rule, findings[max(i-1, 0)])
 		es = append(es, e)
 	}
 	return es
@@ -236,13 +242,13 @@ func findingNotes(f whittle.Finding, same bool, above whittle.Finding) []string 
 }
 
 // evidencePlace says where: "usr/lib/x (layer 5, 200.9 MB, 1203 files)".
-func evidencePlace(e whittle.Evidence) place {
-	p := place{line: e.File, path: e.Path, what: e.What}
+func evidencePlace(e whittle.Evidence) page.Place {
+	p := page.Place{Line: e.File, Path: e.Path, What: e.What}
 	if e.File != "" && e.Line > 0 {
-		p.line = fmt.Sprintf("%s:%d", e.File, e.Line)
+		p.Line = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
-	if p.line == "" && p.path == "" {
-		p.path, p.what = p.what, ""
+	if p.Line == "" && p.Path == "" {
+		p.Path, p.What = p.What, ""
 	}
 	var facts []string
 	if e.Layer >= 0 && (e.Path != "" || e.Bytes != 0) {
@@ -252,10 +258,10 @@ func evidencePlace(e whittle.Evidence) place {
 		facts = append(facts, whittle.Bytes(e.Bytes))
 	}
 	if e.Files > 0 {
-		facts = append(facts, fmt.Sprintf("%d %s", e.Files, plural(e.Files, "files")))
+		facts = append(facts, fmt.Sprintf("%d %s", e.Files, page.Plural(e.Files, "files")))
 	}
 	if len(facts) > 0 {
-		p.facts = "(" + strings.Join(facts, ", ") + ")"
+		p.Facts = "(" + strings.Join(facts, ", ") + ")"
 	}
 	return p
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // aCause is what several problems have in common: one missing module, or one
@@ -109,29 +110,29 @@ func (c aCause) things() string {
 
 // entry is a cause on a few lines: "rich: src/commands/anonymize.py:5–8 and 2
 // more files", why, and what to do. whole adds the way to it and all its places.
-func (c aCause) entry(whole bool) entry {
+func (c aCause) entry(whole bool) page.Entry {
 	p := c.first()
 	at := placesLine(c.spots())
-	e := entry{title: p.Rule + ": " + p.Message}
+	e := page.Entry{Title: p.Rule + ": " + p.Message}
 	if why := reasonOf(p); p.Module != "" && at != "" {
-		e.title = c.things() + ": " + at
-		e.text = cmp.Or(why, p.Message) + " (" + p.Rule + ")"
+		e.Title = c.things() + ": " + at
+		e.Text = cmp.Or(why, p.Message) + " (" + p.Rule + ")"
 	} else if len(p.Places) > 0 {
-		e.title = p.Rule + ": " + at
-		e.text = p.Message
+		e.Title = p.Rule + ": " + at
+		e.Text = p.Message
 	}
 	if p.Fix != "" && !strings.HasSuffix(p.Message, p.Fix) {
-		e.text = strings.TrimPrefix(e.text+". To do: "+p.Fix, ". ")
+		e.Text = strings.TrimPrefix(e.Text+". To do: "+p.Fix, ". ")
 	}
 	if !whole {
 		return e
 	}
 	if len(p.ReachedFrom) > 1 {
-		e.notes = append(e.notes, "Reached by "+strings.Join(p.ReachedFrom, " → "))
+		e.Notes = append(e.Notes, "Reached by "+strings.Join(p.ReachedFrom, " → "))
 	}
 	if spots := c.spots(); len(spots) > 1 {
 		for _, s := range spots {
-			e.places = append(e.places, place{path: lineOf(s), what: s.Module})
+			e.Places = append(e.Places, page.Place{Path: lineOf(s), What: s.Module})
 		}
 	}
 	return e
@@ -187,7 +188,7 @@ func placesLine(spots []whittle.Location) string {
 		out += ":" + l
 	}
 	if rest := len(files) - 1; rest > 0 {
-		out += fmt.Sprintf(" and %d more %s", rest, plural(rest, "files"))
+		out += fmt.Sprintf(" and %d more %s", rest, page.Plural(rest, "files"))
 	}
 	return out
 }
@@ -218,7 +219,7 @@ func linesText(lines []int) string {
 
 // causesSection lists causes under a heading, at most some of them, where 0 is
 // all. What is not listed is counted by its check.
-func causesSection(d *document, title string, causes []aCause, most int, whole bool) {
+func causesSection(d *page.Document, title string, causes []aCause, most int, whole bool) {
 	if len(causes) == 0 {
 		return
 	}
@@ -226,14 +227,14 @@ func causesSection(d *document, title string, causes []aCause, most int, whole b
 	if most > 0 && len(causes) > most {
 		shown = causes[:most]
 	}
-	es := entries{tight: true}
+	es := page.Entries{Tight: true}
 	for _, c := range shown {
-		es.rows = append(es.rows, c.entry(whole))
+		es.Rows = append(es.Rows, c.entry(whole))
 	}
 	if rest := causes[len(shown):]; len(rest) > 0 {
-		es.rows = append(es.rows, entry{title: fmt.Sprintf("%d more (%s): --all lists them", len(rest), countedRules(rest))})
+		es.Rows = append(es.Rows, page.Entry{Title: fmt.Sprintf("%d more (%s): --all lists them", len(rest), countedRules(rest))})
 	}
-	d.add(heading{2, title}, es)
+	d.Add(page.Heading{Level: 2, Text: title}, es)
 }
 
 // countedRules counts causes by their checks: "3 optional-import, 1 lazy-import".

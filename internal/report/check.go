@@ -8,21 +8,22 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // CheckText writes a check for a terminal: whether it runs, what keeps what
 // production starts from running, then the rest. st.Verbose lists everything.
-func CheckText(w io.Writer, c *whittle.Check, st Style) error {
-	return writeText(w, checkDoc(c, st.Verbose), st)
+func CheckText(w io.Writer, c *whittle.Check, st page.Style) error {
+	return page.WriteText(w, checkDoc(c, st.Verbose), st)
 }
 
 // CheckMarkdown writes a check as Markdown; whole lists everything.
 func CheckMarkdown(w io.Writer, c *whittle.Check, whole bool) error {
-	return writeMarkdown(w, checkDoc(c, whole))
+	return page.WriteMarkdown(w, checkDoc(c, whole))
 }
 
-func checkDoc(c *whittle.Check, whole bool) document {
-	var d document
+func checkDoc(c *whittle.Check, whole bool) page.Document {
+	var d page.Document
 	title := c.Image
 	if title == "" {
 		title = cmp.Or(c.Project, "project")
@@ -40,15 +41,15 @@ func checkDoc(c *whittle.Check, whole bool) document {
 			infos = append(infos, cause)
 		}
 	}
-	d.add(heading{1, title + ": " + checkVerdict(c)}, para(checkAnswer(c, production, scripts)))
+	d.Add(page.Heading{Level: 1, Text: title + ": " + checkVerdict(c)}, page.Para(checkAnswer(c, production, scripts)))
 	if c.Unverified {
-		d.add(para(notVerified))
+		d.Add(page.Para(notVerified))
 	}
 	if len(c.Disagreements) > 0 {
-		d.add(heading{2, "The check and the run disagree"}, list(c.Disagreements))
+		d.Add(page.Heading{Level: 2, Text: "The check and the run disagree"}, page.List(c.Disagreements))
 	}
-	if t := runsTable(c); len(t.rows) > 0 {
-		d.add(t)
+	if t := runsTable(c); len(t.Rows) > 0 {
+		d.Add(t)
 	}
 	detailed := whole || len(production)+len(scripts) <= most/2
 	limit := func(n int) int {
@@ -62,9 +63,9 @@ func checkDoc(c *whittle.Check, whole bool) document {
 	causesSection(&d, "Warnings", warnings, limit(most), detailed && len(warnings) <= most/2)
 	causesSection(&d, "For your information", infos, limit(most/2), whole)
 	if len(c.Unknown) > 0 {
-		d.add(heading{2, "Not followed"}, shortList(c.Unknown, limit(most), "--all lists them"))
+		d.Add(page.Heading{Level: 2, Text: "Not followed"}, shortList(c.Unknown, limit(most), "--all lists them"))
 	}
-	d.next(checkNext(c))
+	d.Next(checkNext(c))
 	return d
 }
 
@@ -95,11 +96,11 @@ func counted(names []string, most int) string {
 
 // shortList is a list of at most some items, where 0 is all, and how many more
 // there are.
-func shortList(items []string, most int, more string) list {
+func shortList(items []string, most int, more string) page.List {
 	if most == 0 || len(items) <= most {
-		return list(items)
+		return page.List(items)
 	}
-	return append(list(slices.Clone(items[:most])), fmt.Sprintf("and %d more: %s", len(items)-most, more))
+	return append(page.List(slices.Clone(items[:most])), fmt.Sprintf("and %d more: %s", len(items)-most, more))
 }
 
 // checkAnswer says what came of a check in a sentence or two.
@@ -128,15 +129,15 @@ func keeps(causes []aCause) string {
 }
 
 // checkNext is the command that says or does more.
-func checkNext(c *whittle.Check) *nextStep {
+func checkNext(c *whittle.Check) *page.NextStep {
 	ran := slices.ContainsFunc(c.Starts, func(s whittle.Start) bool { return s.Run != nil })
 	switch {
 	case c.Image != "" && !ran && c.Verdict == whittle.Fails:
-		return ofImage("run it, and see the error", c.Image, "check", "--run")
+		return page.OfImage("run it, and see the error", c.Image, "check", "--run")
 	case c.Image != "" && !ran:
-		return ofImage("run it", c.Image, "check", "--run")
+		return page.OfImage("run it", c.Image, "check", "--run")
 	case c.Image != "" && c.Verdict == whittle.Fails:
-		return ofImage("what to edit", c.Image, "advise")
+		return page.OfImage("what to edit", c.Image, "advise")
 	}
 	return nil
 }
@@ -166,8 +167,8 @@ func checkVerdict(c *whittle.Check) string {
 
 // runsTable shows what was run: the verdict by the files beside that by the
 // run.
-func runsTable(c *whittle.Check) table {
-	t := table{columns: []column{flexible("Start"), left("By its files"), left("By running it"), right("Seconds")}}
+func runsTable(c *whittle.Check) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Start"), page.Left("By its files"), page.Left("By running it"), page.Right("Seconds")}}
 	for _, s := range c.Starts {
 		if s.Run == nil {
 			continue
@@ -176,18 +177,18 @@ func runsTable(c *whittle.Check) table {
 		if n := len(s.Run.Seconds); n > 0 {
 			took = fmt.Sprintf("%.1f", s.Run.Seconds[n-1])
 		}
-		t.row(text(s.Name), fileCell(s.Verdict), statusCell(s.Run.Status), text(took))
+		t.Row(page.Text(s.Name), fileCell(s.Verdict), statusCell(s.Run.Status), page.Text(took))
 	}
 	return t
 }
 
 // fileCell is what files alone say of a start: never that it runs.
-func fileCell(verdict whittle.Verdict) cell {
+func fileCell(verdict whittle.Verdict) page.Cell {
 	switch verdict {
 	case whittle.Runs:
-		return text("nothing found")
+		return page.Text("nothing found")
 	case whittle.Fails:
-		return toned(statusWord(verdict), bad)
+		return page.Toned(statusWord(verdict), page.Bad)
 	}
-	return toned(string(verdict), faint)
+	return page.Toned(string(verdict), page.Faint)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // ranCheck is brokenCheck, with what happened when it was run.
@@ -56,7 +57,7 @@ func TestBrokenImports(t *testing.T) {
 		t.Fatalf("%d imports", broken)
 	}
 	var b strings.Builder
-	if err := CheckText(&b, c, Style{}); err != nil {
+	if err := CheckText(&b, c, page.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -73,7 +74,7 @@ func TestBrokenImports(t *testing.T) {
 		last = max(at, last)
 	}
 	var all strings.Builder
-	if err := CheckText(&all, c, Style{Verbose: true}); err != nil {
+	if err := CheckText(&all, c, page.Style{Verbose: true}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range c.Problems {
@@ -99,7 +100,7 @@ func TestSeenByRunning(t *testing.T) {
 		{Name: "help", Command: []string{"shop", "--help"}, Status: whittle.Fails, Problem: "ModuleNotFoundError: rich (src/commands/clean.py:9)"},
 		{Name: "other", Command: []string{"shop", "other"}, Status: whittle.Fails, Problem: "ModuleNotFoundError: rich (src/other.py:1)"}}
 	var b strings.Builder
-	if err := StudyText(&b, s, Style{Width: 120}); err != nil {
+	if err := StudyText(&b, s, page.Style{Width: 120}); err != nil {
 		t.Fatal(err)
 	}
 	_, failures, _ := strings.Cut(b.String(), "What does not run, and why")
@@ -160,7 +161,7 @@ func TestBrokenImportsFit(t *testing.T) {
 						Message: fmt.Sprintf("%s is imported by %s:%d, reached from %s; nothing declares it", module, place.Path, place.Line, start), ReachedFrom: []string{start, "src/app.py:3"}, Fix: "declare " + distribution})
 				}
 				var b strings.Builder
-				if err := CheckText(&b, c, Style{}); err != nil {
+				if err := CheckText(&b, c, page.Style{}); err != nil {
 					t.Fatal(err)
 				}
 				if n := strings.Count(b.String(), "\n"); n > 25 {

@@ -6,44 +6,45 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // ComparisonText writes a comparison for a terminal. At most rows rows of
 // owners are shown; 0 shows all.
-func ComparisonText(w io.Writer, c *whittle.Comparison, st Style, rows int) error {
-	return writeText(w, comparisonDoc(c, rows), st)
+func ComparisonText(w io.Writer, c *whittle.Comparison, st page.Style, rows int) error {
+	return page.WriteText(w, comparisonDoc(c, rows), st)
 }
 
 // ComparisonMarkdown writes a comparison as Markdown.
 func ComparisonMarkdown(w io.Writer, c *whittle.Comparison, rows int) error {
-	return writeMarkdown(w, comparisonDoc(c, rows))
+	return page.WriteMarkdown(w, comparisonDoc(c, rows))
 }
 
-func comparisonDoc(c *whittle.Comparison, rows int) document {
-	var d document
-	t := table{columns: []column{right("#"), flexible("Image"), right("Size"), spare(2, right("Visible")), right("Wasted"), spare(1, right("Download"))}}
+func comparisonDoc(c *whittle.Comparison, rows int) page.Document {
+	var d page.Document
+	t := page.Table{Columns: []page.Column{page.Right("#"), page.Flexible("Image"), page.Right("Size"), page.Spare(2, page.Right("Visible")), page.Right("Wasted"), page.Spare(1, page.Right("Download"))}}
 	for i, im := range c.Images {
-		t.row(text(fmt.Sprint(i+1)), text(im.Ref), text(whittle.Bytes(im.Sizes.Size)), text(whittle.Bytes(im.Sizes.Visible)),
-			text(whittle.Bytes(im.Sizes.Wasted)), text(optionalBytes(im.Sizes.Download)))
+		t.Row(page.Text(fmt.Sprint(i+1)), page.Text(im.Ref), page.Text(whittle.Bytes(im.Sizes.Size)), page.Text(whittle.Bytes(im.Sizes.Visible)),
+			page.Text(whittle.Bytes(im.Sizes.Wasted)), page.Text(optionalBytes(im.Sizes.Download)))
 	}
-	d.add(heading{1, comparisonTitle(c)}, t, explained("size", "download", "wasted"))
+	d.Add(page.Heading{Level: 1, Text: comparisonTitle(c)}, t, page.Explained("size", "download", "wasted"))
 	if slices.ContainsFunc(c.Images, func(im whittle.ImageSizes) bool { return !im.Verified }) {
-		d.add(para(notVerified))
+		d.Add(page.Para(notVerified))
 	}
 	if len(c.Words) > 0 {
-		d.add(list(c.Words))
+		d.Add(page.List(c.Words))
 	}
-	if rt := compareTable(c, rows); len(rt.rows) > 0 {
-		d.add(heading{2, "Where the difference comes from"}, rt)
+	if rt := compareTable(c, rows); len(rt.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Where the difference comes from"}, rt)
 	}
 	if n := len(c.Images); n > 1 {
-		d.next(ofImage("where its bytes are", c.Images[n-1].Ref, "inspect"))
+		d.Next(page.OfImage("where its bytes are", c.Images[n-1].Ref, "inspect"))
 	}
 	duplicatesSection(&d, c.Duplicates, len(c.Images), rows)
 	if len(c.Images) > 1 {
-		d.add(heading{2, "Shared layers"}, para(sharedLine(c)))
+		d.Add(page.Heading{Level: 2, Text: "Shared layers"}, page.Para(sharedLine(c)))
 		if len(c.Images) > 2 {
-			d.add(sharedMatrix(c), ownersMatrix(c, rows))
+			d.Add(sharedMatrix(c), ownersMatrix(c, rows))
 		}
 	}
 	return d
@@ -71,52 +72,52 @@ func comparisonTitle(c *whittle.Comparison) string {
 
 func sharedLine(c *whittle.Comparison) string {
 	s := fmt.Sprintf("All images have %d %s in common, %s. All of them together have a size of %s", c.Shared.Layers,
-		plural(c.Shared.Layers, "layers"), whittle.Bytes(c.Shared.Size), whittle.Bytes(c.Shared.PullSize))
+		page.Plural(c.Shared.Layers, "layers"), whittle.Bytes(c.Shared.Size), whittle.Bytes(c.Shared.PullSize))
 	if c.Shared.PullDownload != nil {
 		s += " and a download of " + whittle.Bytes(*c.Shared.PullDownload)
 	}
 	return s + "."
 }
 
-func sharedMatrix(c *whittle.Comparison) table {
-	t := table{columns: []column{left("shares with")}}
+func sharedMatrix(c *whittle.Comparison) page.Table {
+	t := page.Table{Columns: []page.Column{page.Left("shares with")}}
 	for i := range c.Images {
-		t.columns = append(t.columns, right(fmt.Sprint(i+1)))
+		t.Columns = append(t.Columns, page.Right(fmt.Sprint(i+1)))
 	}
 	for i, row := range c.Shared.Matrix {
-		cells := []cell{text(fmt.Sprint(i + 1))}
+		cells := []page.Cell{page.Text(fmt.Sprint(i + 1))}
 		for _, n := range row {
-			cells = append(cells, text(whittle.Bytes(n)))
+			cells = append(cells, page.Text(whittle.Bytes(n)))
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
 	return t
 }
 
 // compareTable lists the largest rows and the rest as one, so that the table
 // adds up to the difference.
-func compareTable(c *whittle.Comparison, rows int) table {
+func compareTable(c *whittle.Comparison, rows int) page.Table {
 	t := rowsTable(c.Rows, rows)
-	if len(t.rows) > 0 {
-		t.row(text(whittle.SignedBytes(c.Delta.Visible)), text(whittle.SignedBytes(c.Delta.Wasted)), text(""), text("in all"), text(""), text(""))
+	if len(t.Rows) > 0 {
+		t.Row(page.Text(whittle.SignedBytes(c.Delta.Visible)), page.Text(whittle.SignedBytes(c.Delta.Wasted)), page.Text(""), page.Text("in all"), page.Text(""), page.Text(""))
 	}
 	return t
 }
 
 // rowsTable is compareTable without the sum.
-func rowsTable(all []whittle.CompareRow, rows int) table {
-	t := table{columns: []column{right("Visible"), right("Wasted"), shares(2), {head: "Owner", flex: true, least: 25}, {head: "Version", flex: true, early: 24, spare: 1}, spare(3, left("From"))}}
+func rowsTable(all []whittle.CompareRow, rows int) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("Visible"), page.Right("Wasted"), page.Shares(2), {Head: "Owner", Flex: true, Least: 25}, {Head: "Version", Flex: true, Early: 24, Spare: 1}, page.Spare(3, page.Left("From"))}}
 	var whole int64
 	for _, r := range all {
 		whole += moved(r)
 	}
-	few := cutoff{rows: rows}
+	few := page.Cutoff{Rows: rows}
 	if rows > 0 {
-		few.whole = whole
+		few.Whole = whole
 	}
-	shown := few.of(len(all), func(i int) int64 { return moved(all[i]) })
+	shown := few.Of(len(all), func(i int) int64 { return moved(all[i]) })
 	for _, r := range all[:shown] {
-		t.row(signed(r.VisibleDelta), signed(r.WastedDelta), shareCell(moved(r), whole), text(r.Owner), text(versions(r)), text(r.Kind))
+		t.Row(signed(r.VisibleDelta), signed(r.WastedDelta), page.ShareCell(moved(r), whole), page.Text(r.Owner), page.Text(versions(r)), page.Text(r.Kind))
 	}
 	if rest := all[shown:]; len(rest) > 0 {
 		var visible, wasted, size int64
@@ -125,7 +126,7 @@ func rowsTable(all []whittle.CompareRow, rows int) table {
 			wasted += q.WastedDelta
 			size += moved(q)
 		}
-		t.row(text(whittle.SignedBytes(visible)), text(whittle.SignedBytes(wasted)), shareCell(size, whole), smaller(len(rest)), text(""), text(""))
+		t.Row(page.Text(whittle.SignedBytes(visible)), page.Text(whittle.SignedBytes(wasted)), page.ShareCell(size, whole), page.Smaller(len(rest)), page.Text(""), page.Text(""))
 	}
 	return t
 }
@@ -135,14 +136,14 @@ func moved(r whittle.CompareRow) int64 {
 	return max(r.VisibleDelta, -r.VisibleDelta) + max(r.WastedDelta, -r.WastedDelta)
 }
 
-func signed(n int64) cell {
+func signed(n int64) page.Cell {
 	switch {
 	case n > 0:
-		return toned(whittle.SignedBytes(n), bad)
+		return page.Toned(whittle.SignedBytes(n), page.Bad)
 	case n < 0:
-		return toned(whittle.SignedBytes(n), good)
+		return page.Toned(whittle.SignedBytes(n), page.Good)
 	}
-	return text("–")
+	return page.Text("–")
 }
 
 func versions(r whittle.CompareRow) string {
@@ -156,10 +157,10 @@ func versions(r whittle.CompareRow) string {
 }
 
 // ownersMatrix has the visible bytes of the owners in each image.
-func ownersMatrix(c *whittle.Comparison, rows int) table {
-	t := table{columns: []column{flexible("Visible bytes of")}}
+func ownersMatrix(c *whittle.Comparison, rows int) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Visible bytes of")}}
 	for i := range c.Images {
-		t.columns = append(t.columns, right(fmt.Sprint(i+1)))
+		t.Columns = append(t.Columns, page.Right(fmt.Sprint(i+1)))
 	}
 	n := 0
 	for _, r := range c.Rows {
@@ -169,11 +170,11 @@ func ownersMatrix(c *whittle.Comparison, rows int) table {
 		if n++; rows > 0 && n > rows {
 			break
 		}
-		cells := []cell{text(r.Owner)}
+		cells := []page.Cell{page.Text(r.Owner)}
 		for _, visible := range r.Visible {
-			cells = append(cells, text(whittle.Bytes(visible)))
+			cells = append(cells, page.Text(whittle.Bytes(visible)))
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
 	return t
 }

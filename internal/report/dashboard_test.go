@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // dashboard is the inspection of an image with a base of three layers, packages
@@ -63,7 +64,7 @@ func dashboard() *whittle.Inspection {
 // avoidable cost first, and the next command.
 func TestFirstScreen(t *testing.T) {
 	var b strings.Builder
-	if err := InspectionText(&b, dashboard(), Style{}, 15); err != nil {
+	if err := InspectionText(&b, dashboard(), page.Style{}, 15); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(b.String(), "\n")
@@ -87,23 +88,23 @@ func TestWasteIsOnTheScreen(t *testing.T) {
 		in.Packages[i].Requested = true
 	}
 	costs := avoidable(in)
-	if len(costs.rows) != 3 || !strings.HasPrefix(costs.rows[2][2].text, "wasted: Dockerfile:41") {
-		t.Errorf("%v", costs.rows)
+	if len(costs.Rows) != 3 || !strings.HasPrefix(costs.Rows[2][2].Text, "wasted: Dockerfile:41") {
+		t.Errorf("%v", costs.Rows)
 	}
 	in.WastedSums = in.WastedSums[1:2]
-	for _, r := range avoidable(in).rows {
-		if strings.HasPrefix(r[2].text, "wasted") {
+	for _, r := range avoidable(in).Rows {
+		if strings.HasPrefix(r[2].Text, "wasted") {
 			t.Errorf("of the base image: %v", r)
 		}
 	}
 	for i := range in.Packages {
 		in.Packages[i].Base = in.Packages[i].Visible
 	}
-	for _, r := range avoidable(in).rows {
+	for _, r := range avoidable(in).Rows {
 		t.Errorf("of the base image: %v", r)
 	}
-	if costs := avoidable(&whittle.Inspection{}); len(costs.rows) != 0 {
-		t.Errorf("of nothing: %v", costs.rows)
+	if costs := avoidable(&whittle.Inspection{}); len(costs.Rows) != 0 {
+		t.Errorf("of nothing: %v", costs.Rows)
 	}
 }
 
@@ -111,13 +112,13 @@ func TestWasteIsOnTheScreen(t *testing.T) {
 // adds up whatever is left out.
 func TestSums(t *testing.T) {
 	in := dashboard()
-	for _, few := range []cutoff{{}, {rows: 2}, {whole: in.Sizes.Size}, {rows: 3, whole: in.Sizes.Size}, {rows: 1}} {
+	for _, few := range []page.Cutoff{{}, {Rows: 2}, {Whole: in.Sizes.Size}, {Rows: 3, Whole: in.Sizes.Size}, {Rows: 1}} {
 		var size int64
 		for _, l := range in.Layers {
 			size += l.Size
 		}
 		for name, c := range map[string]struct {
-			table  table
+			table  page.Table
 			column int
 			want   int64
 		}{
@@ -127,10 +128,10 @@ func TestSums(t *testing.T) {
 			"wasted":     {wastedSumsTable(in, few), 0, 42_600_000},
 		} {
 			var sum float64
-			for _, r := range c.table.rows {
+			for _, r := range c.table.Rows {
 				var n float64
 				var unit string
-				if _, err := fmt.Sscan(r[c.column].text, &n, &unit); err != nil {
+				if _, err := fmt.Sscan(r[c.column].Text, &n, &unit); err != nil {
 					t.Fatal(err)
 				}
 				sum += n * map[string]float64{"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
@@ -138,45 +139,6 @@ func TestSums(t *testing.T) {
 			if off := sum - float64(c.want); off > 500_000 || off < -500_000 {
 				t.Errorf("%s, %+v: %.0f, want %d", name, few, sum, c.want)
 			}
-		}
-	}
-}
-
-func TestBars(t *testing.T) {
-	for share, want := range map[float64]string{0: "", 1: "██████████", 0.82: "████████▎", 0.001: "▏", 0.5: "█████", -1: "", 2: "██████████"} {
-		if got := bar(share, 10); got != want {
-			t.Errorf("%v: %q, want %q", share, got, want)
-		}
-	}
-	for _, c := range []struct {
-		part, whole int64
-		want        string
-	}{{1, 1000, "<1 %"}, {0, 10, ""}, {5, 0, ""}, {10, 10, "100 %"}, {-3, 10, ""}, {82, 100, "82 %"}, {11, 10, "100 %"}} {
-		if got := shareCell(c.part, c.whole).text; got != c.want {
-			t.Errorf("%d of %d: %q, want %q", c.part, c.whole, got, c.want)
-		}
-	}
-}
-
-// TestShortenPath: whole folders go, and what says most stays.
-func TestShortenPath(t *testing.T) {
-	const long = "usr/local/lib/python3.13/site-packages/pyarrow/include/arrow/compute.h"
-	for _, c := range []struct {
-		path string
-		n    int
-		want string
-	}{
-		{long, 80, long},
-		{long, 50, "…/site-packages/pyarrow/include/arrow/compute.h"},
-		{long, 45, "site-packages/pyarrow/include/arrow/compute.h"},
-		{long, 34, "site-packages/…/arrow/compute.h"},
-		{long, 26, "site-packages/…/compute.h"},
-		{long, 14, "…/compute.h"},
-		{"usr/share/doc/a/b/c/copyright", 20, "usr/…/b/c/copyright"},
-		{"opt/漢字/データ/ファイル", 18, "opt/…/ファイル"},
-	} {
-		if got := shortenPath(c.path, c.n); got != c.want {
-			t.Errorf("%s in %d: %q, want %q", c.path, c.n, got, c.want)
 		}
 	}
 }

@@ -6,25 +6,26 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // ForecastsText writes forecasts for a terminal; st.Verbose adds the
 // Dockerfiles.
-func ForecastsText(w io.Writer, f *whittle.Forecasts, st Style) error {
-	return writeText(w, forecastsDoc(f, st.Verbose), st)
+func ForecastsText(w io.Writer, f *whittle.Forecasts, st page.Style) error {
+	return page.WriteText(w, forecastsDoc(f, st.Verbose), st)
 }
 
 // ForecastsMarkdown writes forecasts and their Dockerfiles as Markdown. Every
 // figure in it is in the JSON, but for the errors, which are quotients of two
 // that are.
 func ForecastsMarkdown(w io.Writer, f *whittle.Forecasts) error {
-	return writeMarkdown(w, forecastsDoc(f, true))
+	return page.WriteMarkdown(w, forecastsDoc(f, true))
 }
 
-func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
-	var d document
+func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) page.Document {
+	var d page.Document
 	n := len(f.Forecasts)
-	title := fmt.Sprintf("%s: %d %s", f.Project, n, plural(n, "forecasts"))
+	title := fmt.Sprintf("%s: %d %s", f.Project, n, page.Plural(n, "forecasts"))
 	if f.Base != "" {
 		title += ", starting from " + f.Base
 	}
@@ -32,27 +33,27 @@ func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) document {
 	if smallest != nil {
 		title += "; smallest: " + smallest.Strategy + ", " + whittle.Bytes(smallest.Predicted)
 	}
-	d.add(heading{1, title})
+	d.Add(page.Heading{Level: 1, Text: title})
 	if n > 0 {
-		d.add(forecastTable(f.Forecasts), explained("size"))
+		d.Add(forecastTable(f.Forecasts), page.Explained("size"))
 	}
 	if smallest != nil {
-		d.next(ofProject("build "+smallest.Strategy+", and run it", command...))
+		d.Next(page.OfProject("build "+smallest.Strategy+", and run it", command...))
 	}
 	for _, fc := range f.Forecasts {
-		d.add(heading{2, fc.Strategy + ": " + fc.Title}, para(forecastLine(fc)))
+		d.Add(page.Heading{Level: 2, Text: fc.Strategy + ": " + fc.Title}, page.Para(forecastLine(fc)))
 		if len(fc.Parts) > 0 {
-			d.add(partsTable(fc))
+			d.Add(partsTable(fc))
 		}
 		if items := forecastWords(fc); len(items) > 0 {
-			d.add(items)
+			d.Add(items)
 		}
 		if dockerfiles && fc.Dockerfile != "" {
-			d.add(verbatimText("dockerfile", fc.Dockerfile))
+			d.Add(page.VerbatimText("dockerfile", fc.Dockerfile))
 		}
 	}
 	if len(f.Notes) > 0 {
-		d.add(heading{2, "Notes"}, list(f.Notes))
+		d.Add(page.Heading{Level: 2, Text: "Notes"}, page.List(f.Notes))
 	}
 	return d
 }
@@ -79,37 +80,37 @@ func smallestForecast(fs *whittle.Forecasts) (smallest *whittle.Forecast, comman
 }
 
 // forecastTable has the predicted and the actual sizes side by side.
-func forecastTable(fs []whittle.Forecast) table {
-	t := table{columns: []column{flexible("Strategy"), right("Predicted"), shares(4), spare(2, right("Low")), spare(3, right("High")), right("Actual"), spare(1, right("Off by"))}}
+func forecastTable(fs []whittle.Forecast) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Strategy"), page.Right("Predicted"), page.Shares(4), page.Spare(2, page.Right("Low")), page.Spare(3, page.Right("High")), page.Right("Actual"), page.Spare(1, page.Right("Off by"))}}
 	var largest int64
 	for _, f := range fs {
 		largest = max(largest, f.Predicted)
 	}
 	for _, f := range fs {
-		actual, off := toned("–", faint), text("")
+		actual, off := page.Toned("–", page.Faint), page.Text("")
 		switch {
 		case f.Actual != nil:
-			actual, off = text(whittle.Bytes(*f.Actual)), forecastError(f)
+			actual, off = page.Text(whittle.Bytes(*f.Actual)), forecastError(f)
 		case len(f.Skipped) > 0:
-			actual = toned("skipped", bad)
+			actual = page.Toned("skipped", page.Bad)
 		}
-		t.row(text(f.Strategy), text(whittle.Bytes(f.Predicted)), shareCell(f.Predicted, largest), text(whittle.Bytes(f.Low)), text(whittle.Bytes(f.High)), actual, off)
+		t.Row(page.Text(f.Strategy), page.Text(whittle.Bytes(f.Predicted)), page.ShareCell(f.Predicted, largest), page.Text(whittle.Bytes(f.Low)), page.Text(whittle.Bytes(f.High)), actual, off)
 	}
 	return t
 }
 
 // forecastError is the error of a forecast in percent of the actual size, and
 // whether that is outside its bounds.
-func forecastError(f whittle.Forecast) cell {
+func forecastError(f whittle.Forecast) page.Cell {
 	if *f.Actual == 0 {
-		return text("")
+		return page.Text("")
 	}
-	off := toned(percentOff(f.Predicted, *f.Actual), good)
+	off := page.Toned(percentOff(f.Predicted, *f.Actual), page.Good)
 	if f.Predicted == *f.Actual {
-		off.text = "exact"
+		off.Text = "exact"
 	}
 	if *f.Actual < f.Low || *f.Actual > f.High {
-		off = toned(off.text+", outside", bad)
+		off = page.Toned(off.Text+", outside", page.Bad)
 	}
 	return off
 }
@@ -125,7 +126,7 @@ func forecastLine(f whittle.Forecast) string {
 		return s + "."
 	}
 	s += "; actual " + whittle.Bytes(*f.Actual)
-	if off := forecastError(f).text; off == "exact" {
+	if off := forecastError(f).Text; off == "exact" {
 		s += " (exact)"
 	} else if off != "" {
 		s += " (off by " + off + ")"
@@ -133,12 +134,12 @@ func forecastLine(f whittle.Forecast) string {
 	return s + "."
 }
 
-func partsTable(f whittle.Forecast) table {
-	t := table{columns: []column{flexible("Part"), right("Bytes"), spare(1, right("Range")), wrapped("From")}}
+func partsTable(f whittle.Forecast) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Part"), page.Right("Bytes"), page.Spare(1, page.Right("Range")), page.Wrapped("From")}}
 	for _, p := range f.Parts {
-		t.row(text(p.Name), text(whittle.Bytes(p.Bytes)), text(bounds(p.Low, p.High)), text(p.Source))
+		t.Row(page.Text(p.Name), page.Text(whittle.Bytes(p.Bytes)), page.Text(bounds(p.Low, p.High)), page.Text(p.Source))
 	}
-	t.row(text("in all"), text(whittle.Bytes(f.Predicted)), text(bounds(f.Low, f.High)), text(""))
+	t.Row(page.Text("in all"), page.Text(whittle.Bytes(f.Predicted)), page.Text(bounds(f.Low, f.High)), page.Text(""))
 	return t
 }
 
@@ -151,8 +152,8 @@ func bounds(low, high int64) string {
 }
 
 // forecastWords are why a strategy cannot be built, and its notes.
-func forecastWords(f whittle.Forecast) list {
-	var items list
+func forecastWords(f whittle.Forecast) page.List {
+	var items page.List
 	for _, b := range f.Skipped {
 		items = append(items, "skipped: "+b)
 	}

@@ -8,45 +8,46 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // GateText writes the verdict of a gate for a terminal. At most rows causes of each
 // budget are shown; 0 shows all.
-func GateText(w io.Writer, g *whittle.Gate, st Style, rows int) error {
-	return writeText(w, gateDoc(g, rows), st)
+func GateText(w io.Writer, g *whittle.Gate, st page.Style, rows int) error {
+	return page.WriteText(w, gateDoc(g, rows), st)
 }
 
 // GateMarkdown writes the verdict of a gate as Markdown, as a pull request shows it.
 func GateMarkdown(w io.Writer, g *whittle.Gate, rows int) error {
-	return writeMarkdown(w, gateDoc(g, rows))
+	return page.WriteMarkdown(w, gateDoc(g, rows))
 }
 
-func gateDoc(g *whittle.Gate, rows int) document {
-	var d document
-	d.add(heading{1, gateTitle(g)})
-	d.add(gateSizes(g))
+func gateDoc(g *whittle.Gate, rows int) page.Document {
+	var d page.Document
+	d.Add(page.Heading{Level: 1, Text: gateTitle(g)})
+	d.Add(gateSizes(g))
 	if len(g.Budgets) > 0 {
-		t := table{columns: []column{left(""), {head: "Budget", flex: true, wrap: true, least: 30}}}
+		t := page.Table{Columns: []page.Column{page.Left(""), {Head: "Budget", Flex: true, Wrap: true, Least: 30}}}
 		for _, b := range g.Budgets {
-			t.row(gateStatusCell(b.Status), text(b.Text))
+			t.Row(gateStatusCell(b.Status), page.Text(b.Text))
 		}
-		d.add(t)
+		d.Add(t)
 	}
 	for i := range g.Budgets {
 		budgetCauses(&d, &g.Budgets[i], rows)
 	}
 	gateRuns(&d, g.Check)
 	if len(g.Findings) > 0 {
-		t := table{columns: []column{left(""), right("Saves"), spare(1, left("Rule")), {head: "Finding", flex: true, wrap: true, least: 30}}}
+		t := page.Table{Columns: []page.Column{page.Left(""), page.Right("Saves"), page.Spare(1, page.Left("Rule")), {Head: "Finding", Flex: true, Wrap: true, Least: 30}}}
 		for _, f := range g.Findings {
-			t.row(gateStatusCell(f.Status), savingCell(f.Saving), text(f.Rule), text(placed(f.Message, f.File, f.Line)))
+			t.Row(gateStatusCell(f.Status), savingCell(f.Saving), page.Text(f.Rule), page.Text(placed(f.Message, f.File, f.Line)))
 		}
-		d.add(heading{2, "Findings"}, t)
+		d.Add(page.Heading{Level: 2, Text: "Findings"}, t)
 	}
 	if len(g.Notes) > 0 {
-		d.add(list(g.Notes))
+		d.Add(page.List(g.Notes))
 	}
-	d.next(gateNext(g))
+	d.Next(gateNext(g))
 	return d
 }
 
@@ -62,7 +63,7 @@ func gateTitle(g *whittle.Gate) string {
 	}
 	var parts []string
 	if failed > 0 {
-		parts = append(parts, fmt.Sprintf("over %d of %d %s", failed, len(g.Budgets), plural(len(g.Budgets), "budgets")))
+		parts = append(parts, fmt.Sprintf("over %d of %d %s", failed, len(g.Budgets), page.Plural(len(g.Budgets), "budgets")))
 	}
 	if runs != "" {
 		parts = append(parts, runs)
@@ -70,7 +71,7 @@ func gateTitle(g *whittle.Gate) string {
 	switch {
 	case len(parts) > 0:
 	case g.Status == whittle.GateFails:
-		parts = append(parts, fmt.Sprintf("%d %s %s the gate", n, plural(n, "findings"), map[bool]string{true: "fails", false: "fail"}[n == 1]))
+		parts = append(parts, fmt.Sprintf("%d %s %s the gate", n, page.Plural(n, "findings"), map[bool]string{true: "fails", false: "fail"}[n == 1]))
 	case g.Status == whittle.GateUnmeasured:
 		parts = append(parts, "could not be measured")
 	case g.Status == whittle.GateWarns:
@@ -82,9 +83,9 @@ func gateTitle(g *whittle.Gate) string {
 }
 
 // gateSizes has the sizes beside those of the baseline.
-func gateSizes(g *whittle.Gate) para {
+func gateSizes(g *whittle.Gate) page.Para {
 	if g.Baseline == nil {
-		return para(fmt.Sprintf("Size %s, download %s, wasted %s. Nothing to compare with.", whittle.Bytes(g.Sizes.Size), optionalBytes(g.Sizes.Download), whittle.Bytes(g.Sizes.Wasted)))
+		return page.Para(fmt.Sprintf("Size %s, download %s, wasted %s. Nothing to compare with.", whittle.Bytes(g.Sizes.Size), optionalBytes(g.Sizes.Download), whittle.Bytes(g.Sizes.Wasted)))
 	}
 	was := g.Baseline.Sizes
 	s := fmt.Sprintf("Size %s (%s against %s), wasted %s (%s).", whittle.Bytes(g.Sizes.Size), change(was.Size, g.Sizes.Size), g.Baseline.Name, whittle.Bytes(g.Sizes.Wasted), change(was.Wasted, g.Sizes.Wasted))
@@ -94,7 +95,7 @@ func gateSizes(g *whittle.Gate) para {
 	if g.Baseline.Base != "" {
 		s += " " + strings.ToUpper(g.Baseline.Base[:1]) + g.Baseline.Base[1:] + "."
 	}
-	return para(s)
+	return page.Para(s)
 }
 
 func change(before, after int64) string {
@@ -104,22 +105,22 @@ func change(before, after int64) string {
 	return whittle.SignedBytes(after - before)
 }
 
-func gateStatusCell(s whittle.GateStatus) cell {
+func gateStatusCell(s whittle.GateStatus) page.Cell {
 	switch s {
 	case whittle.GateFails:
-		return toned("fails", bad)
+		return page.Toned("fails", page.Bad)
 	case whittle.GateWarns:
-		return text("warning")
+		return page.Text("warning")
 	case whittle.GateUnmeasured:
-		return toned("not measured", bad)
+		return page.Toned("not measured", page.Bad)
 	case whittle.GatePasses:
-		return toned("ok", good)
+		return page.Toned("ok", page.Good)
 	}
-	return toned("skipped", faint)
+	return page.Toned("skipped", page.Faint)
 }
 
 // budgetCauses adds what makes up a budget that is not kept, and what leads back.
-func budgetCauses(d *document, b *whittle.BudgetRow, rows int) {
+func budgetCauses(d *page.Document, b *whittle.BudgetRow, rows int) {
 	if len(b.Causes) == 0 || b.Status == whittle.GatePasses || b.Status == whittle.GateSkipped {
 		return
 	}
@@ -127,31 +128,31 @@ func budgetCauses(d *document, b *whittle.BudgetRow, rows int) {
 	if b.Was != nil {
 		title = "What changed " + b.On
 	}
-	t := table{columns: []column{right("Change"), shares(2), {head: "Cause", flex: true, least: 16}, spare(1, column{head: "Version", flex: true}), {head: "From", flex: true, path: true, least: 10}}}
+	t := page.Table{Columns: []page.Column{page.Right("Change"), page.Shares(2), {Head: "Cause", Flex: true, Least: 16}, page.Spare(1, page.Column{Head: "Version", Flex: true}), {Head: "From", Flex: true, Path: true, Least: 10}}}
 	var whole, sum float64
 	for _, c := range b.Causes {
 		whole += math.Abs(c.Change)
 		sum += c.Change
 	}
-	few := cutoff{rows: rows}
+	few := page.Cutoff{Rows: rows}
 	if rows > 0 {
-		few.whole = int64(whole)
+		few.Whole = int64(whole)
 	}
-	shown := few.of(len(b.Causes), func(i int) int64 { return int64(math.Abs(b.Causes[i].Change)) })
+	shown := few.Of(len(b.Causes), func(i int) int64 { return int64(math.Abs(b.Causes[i].Change)) })
 	for _, c := range b.Causes[:shown] {
-		t.row(changeCell(c.Change, b.Unit), shareCell(int64(math.Abs(c.Change)), int64(whole)), text(causeName(&c)), text(versionChange(c.From, c.To)), text(placeOf(c.File, c.Line)))
+		t.Row(changeCell(c.Change, b.Unit), page.ShareCell(int64(math.Abs(c.Change)), int64(whole)), page.Text(causeName(&c)), page.Text(versionChange(c.From, c.To)), page.Text(placeOf(c.File, c.Line)))
 	}
 	if rest := b.Causes[shown:]; len(rest) > 0 {
 		n, size := 0.0, 0.0
 		for _, c := range rest {
 			n, size = n+c.Change, size+math.Abs(c.Change)
 		}
-		t.row(text(figureText(n, b.Unit, true)), shareCell(int64(size), int64(whole)), smaller(len(rest)), cell{}, cell{})
+		t.Row(page.Text(figureText(n, b.Unit, true)), page.ShareCell(int64(size), int64(whole)), page.Smaller(len(rest)), page.Cell{}, page.Cell{})
 	}
-	t.row(text(figureText(sum, b.Unit, true)), cell{}, text("in all"), cell{}, cell{})
-	d.add(heading{2, title}, t)
+	t.Row(page.Text(figureText(sum, b.Unit, true)), page.Cell{}, page.Text("in all"), page.Cell{}, page.Cell{})
+	d.Add(page.Heading{Level: 2, Text: title}, t)
 	if len(b.Back) > 0 {
-		var lines list
+		var lines page.List
 		for _, f := range b.Back {
 			lines = append(lines, fmt.Sprintf("%s: %s", whittle.Bytes(f.Saving.Low), placed(f.Message, f.File, f.Line)))
 		}
@@ -160,7 +161,7 @@ func budgetCauses(d *document, b *whittle.BudgetRow, rows int) {
 		if b.BackSaves < over {
 			title = fmt.Sprintf("These save %s of the %s together:", whittle.Bytes(b.BackSaves), whittle.Bytes(over))
 		}
-		d.add(para(title), lines)
+		d.Add(page.Para(title), lines)
 	}
 }
 
@@ -198,12 +199,12 @@ func placed(message, file string, line int) string {
 	return message
 }
 
-func changeCell(n float64, unit string) cell {
+func changeCell(n float64, unit string) page.Cell {
 	s := figureText(n, unit, true)
 	if n > 0 {
-		return toned(s, bad)
+		return page.Toned(s, page.Bad)
 	}
-	return toned(s, good)
+	return page.Toned(s, page.Good)
 }
 
 // figureText is a figure in a budget's unit; signed has a plus sign before growth.
@@ -222,29 +223,29 @@ func figureText(n float64, unit string, signed bool) string {
 }
 
 // gateRuns says why an image does not run.
-func gateRuns(d *document, c *whittle.GateCheck) {
+func gateRuns(d *page.Document, c *whittle.GateCheck) {
 	if c == nil || c.Status != whittle.GateFails {
 		return
 	}
-	var lines list
+	var lines page.List
 	for _, p := range c.Problems {
 		lines = append(lines, placed(p.Message, p.Path, p.Line))
 	}
 	if len(lines) == 0 {
-		lines = list{"the files do not say whether it runs"}
+		lines = page.List{"the files do not say whether it runs"}
 	}
-	d.add(heading{2, "Why it does not run"}, lines)
+	d.Add(page.Heading{Level: 2, Text: "Why it does not run"}, lines)
 }
 
 // gateNext is the command to type next.
-func gateNext(g *whittle.Gate) *nextStep {
+func gateNext(g *whittle.Gate) *page.NextStep {
 	switch {
 	case g.Check != nil && g.Check.Status == whittle.GateFails:
-		return ofImage("what is missing, and how it is reached", g.Image.Ref, "check")
+		return page.OfImage("what is missing, and how it is reached", g.Image.Ref, "check")
 	case g.Status == whittle.GateFails:
-		return ofImage("what could be smaller", g.Image.Ref, "advise")
+		return page.OfImage("what could be smaller", g.Image.Ref, "advise")
 	case g.Baseline == nil:
-		return ofImage("keep this image to compare the next one with", g.Image.Ref, "gate", "--update-baseline")
+		return page.OfImage("keep this image to compare the next one with", g.Image.Ref, "gate", "--update-baseline")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // gateValue is a verdict that has everything that one can have.
@@ -45,12 +46,12 @@ var baselineValue = func() whittle.Baseline {
 func TestGateText(t *testing.T) {
 	for _, columns := range []int{40, 80, 120} {
 		var b strings.Builder
-		if err := GateText(&b, gateValue(), Style{Width: columns}, 15); err != nil {
+		if err := GateText(&b, gateValue(), page.Style{Width: columns}, 15); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
-			if width(strings.TrimSuffix(line, "\n")) > columns && strings.Contains(strings.TrimSpace(line), " ") {
-				t.Errorf("%d columns of %d: %s", width(line), columns, line)
+			if page.Width(strings.TrimSuffix(line, "\n")) > columns && strings.Contains(strings.TrimSpace(line), " ") {
+				t.Errorf("%d columns of %d: %s", page.Width(line), columns, line)
 			}
 		}
 		for _, want := range []string{"fails", "not measured", "+51.0 MB", "+41.0 MB", "requirements.txt:4", "save 30.0", "over 1 of 4 budgets", "does not run"} {

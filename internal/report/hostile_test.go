@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // nasty are texts that would do harm where they are printed as they are.
@@ -57,13 +58,13 @@ func TestHostile(t *testing.T) {
 		for _, v := range []any{a, f, r, s} {
 			poison(t, reflect.ValueOf(v))
 		}
-		st := Style{Width: rapid.SampledFrom([]int{0, 1, 40, 80, 200}).Draw(t, "width"), Verbose: rapid.Bool().Draw(t, "verbose")}
+		st := page.Style{Width: rapid.SampledFrom([]int{0, 1, 40, 80, 200}).Draw(t, "width"), Verbose: rapid.Bool().Draw(t, "verbose")}
 		r.Written = rapid.Bool().Draw(t, "written")
-		for name, write := range map[string]func(w io.Writer, st Style) error{
-			"advice":    func(w io.Writer, st Style) error { return AdviceText(w, a, st) },
-			"forecasts": func(w io.Writer, st Style) error { return ForecastsText(w, f, st) },
-			"repair":    func(w io.Writer, st Style) error { return RepairText(w, r, st) },
-			"study":     func(w io.Writer, st Style) error { return StudyText(w, s, st) },
+		for name, write := range map[string]func(w io.Writer, st page.Style) error{
+			"advice":    func(w io.Writer, st page.Style) error { return AdviceText(w, a, st) },
+			"forecasts": func(w io.Writer, st page.Style) error { return ForecastsText(w, f, st) },
+			"repair":    func(w io.Writer, st page.Style) error { return RepairText(w, r, st) },
+			"study":     func(w io.Writer, st page.Style) error { return StudyText(w, s, st) },
 		} {
 			var plain, colored bytes.Buffer
 			if err := write(&plain, st); err != nil {
@@ -150,7 +151,7 @@ func FuzzHostile(f *testing.F) {
 		r.Files[0].Diff, r.Files[1].Path = s, s
 		fc.Forecasts[1].Dockerfile, fc.Forecasts[1].Title, fc.Forecasts[1].Parts[0].Name = s, s, s
 		var text, md bytes.Buffer
-		st := Style{Width: width, Verbose: true}
+		st := page.Style{Width: width, Verbose: true}
 		for _, err := range []error{AdviceText(&text, a, st), ForecastsText(&text, fc, st), RepairText(&text, r, st),
 			AdviceMarkdown(&md, a), ForecastsMarkdown(&md, fc), RepairMarkdown(&md, r)} {
 			if err != nil {
@@ -175,7 +176,7 @@ func withoutBlanks(s string) string {
 func checkPlain(t failer, name, got string) {
 	for _, line := range strings.Split(got, "\n") {
 		line = strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", " ")
-		if i := strings.IndexFunc(line, hidden); i >= 0 {
+		if i := strings.IndexFunc(line, page.Hidden); i >= 0 {
 			t.Fatalf("%s: %q is sent to the terminal", name, line)
 		}
 	}
@@ -246,7 +247,7 @@ func TestSavings(t *testing.T) {
 		{exact(-1_000_000), -1_000, "far off"},
 		{exact(0), 0, "exact"},
 	} {
-		if got := savedError(c.predicted, c.saved).text; got != c.want {
+		if got := savedError(c.predicted, c.saved).Text; got != c.want {
 			t.Errorf("predicted %+v, saved %d: %q, want %q", c.predicted, c.saved, got, c.want)
 		}
 	}
@@ -276,7 +277,7 @@ func TestRepairTextApplies(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := RepairText(&b, r, Style{}); err != nil {
+	if err := RepairText(&b, r, page.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(git, "apply", "-")
@@ -305,7 +306,7 @@ func TestAdviceStaysReadable(t *testing.T) {
 		a.Findings = append(a.Findings, findings()[len(a.Findings)%7])
 	}
 	var b bytes.Buffer
-	if err := AdviceText(&b, a, Style{}); err != nil {
+	if err := AdviceText(&b, a, page.Style{}); err != nil {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(b.String(), "\n"); lines > 240 {

@@ -8,93 +8,94 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // InspectionText writes an inspection for a terminal: first the sizes and the
 // largest costs that can be avoided, then where every byte is. At most rows rows
 // of each long table are shown, and those below a thousandth of the image are
 // summed up; 0 shows all. st.Base shows each layer of the base image.
-func InspectionText(w io.Writer, in *whittle.Inspection, st Style, rows int) error {
-	return writeText(w, inspectionDoc(in, rows, !st.Base), st)
+func InspectionText(w io.Writer, in *whittle.Inspection, st page.Style, rows int) error {
+	return page.WriteText(w, inspectionDoc(in, rows, !st.Base), st)
 }
 
 // InspectionMarkdown writes an inspection as Markdown.
 func InspectionMarkdown(w io.Writer, in *whittle.Inspection, rows int) error {
-	return writeMarkdown(w, inspectionDoc(in, rows, false))
+	return page.WriteMarkdown(w, inspectionDoc(in, rows, false))
 }
 
-func inspectionDoc(in *whittle.Inspection, rows int, fold bool) document {
-	var d document
+func inspectionDoc(in *whittle.Inspection, rows int, fold bool) page.Document {
+	var d page.Document
 	inspectionHead(&d, in)
-	few := cutoff{rows: rows}
+	few := page.Cutoff{Rows: rows}
 	if rows > 0 {
-		few.whole = in.Sizes.Size
+		few.Whole = in.Sizes.Size
 	}
-	d.add(heading{2, "Layers"}, layersTable(in, cutoff{whole: few.whole}, fold))
+	d.Add(page.Heading{Level: 2, Text: "Layers"}, layersTable(in, page.Cutoff{Whole: few.Whole}, fold))
 	if len(in.Categories) > 0 {
-		d.add(heading{2, "Categories"}, groupTable(in, "Category", in.Categories, cutoff{whole: few.whole}))
+		d.Add(page.Heading{Level: 2, Text: "Categories"}, groupTable(in, "Category", in.Categories, page.Cutoff{Whole: few.Whole}))
 	}
 	if in.By != nil {
-		d.add(heading{2, "By " + in.By.Key}, groupTable(in, strings.ToUpper(in.By.Key[:1])+in.By.Key[1:], in.By.Rows, few))
+		d.Add(page.Heading{Level: 2, Text: "By " + in.By.Key}, groupTable(in, strings.ToUpper(in.By.Key[:1])+in.By.Key[1:], in.By.Rows, few))
 	}
-	if t := packagesTable(in, few); len(t.rows) > 0 {
-		d.add(heading{2, "Owners"}, t)
+	if t := packagesTable(in, few); len(t.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Owners"}, t)
 	}
-	if t := requirementsTable(in, few); len(t.rows) > 0 {
-		d.add(heading{2, "Python requirements"}, t, explained("keeps"))
+	if t := requirementsTable(in, few); len(t.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Python requirements"}, t, page.Explained("keeps"))
 	}
-	if t := distributionsTable(in); len(t.rows) > 0 && rows == 0 {
-		d.add(heading{2, "Python distributions"}, t)
+	if t := distributionsTable(in); len(t.Rows) > 0 && rows == 0 {
+		d.Add(page.Heading{Level: 2, Text: "Python distributions"}, t)
 	}
-	if t := wastedTable(in, few); len(t.rows) > 0 {
-		d.add(heading{2, "Wasted bytes"})
-		if sums := wastedSumsTable(in, few); len(sums.rows) > 0 {
-			d.add(sums)
+	if t := wastedTable(in, few); len(t.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Wasted bytes"})
+		if sums := wastedSumsTable(in, few); len(sums.Rows) > 0 {
+			d.Add(sums)
 		}
-		d.add(t)
+		d.Add(t)
 	}
 	duplicatesSection(&d, in.Duplicates, 1, rows)
 	if len(in.Notes) > 0 {
-		d.add(heading{2, "What could not be read"}, list(in.Notes))
+		d.Add(page.Heading{Level: 2, Text: "What could not be read"}, page.List(in.Notes))
 	}
 	if len(in.Ambiguous) > 0 {
-		items := list{}
+		items := page.List{}
 		for _, a := range in.Ambiguous[:min(len(in.Ambiguous), 10)] {
 			items = append(items, fmt.Sprintf("%s (layer %d): %s", a.Path, a.Layer, a.What))
 		}
-		d.add(heading{2, "Places that runtimes merge differently"},
-			para(fmt.Sprintf("The figures follow Docker's overlay2; %d such %s.", len(in.Ambiguous), plural(len(in.Ambiguous), "places"))), items)
+		d.Add(page.Heading{Level: 2, Text: "Places that runtimes merge differently"},
+			page.Para(fmt.Sprintf("The figures follow Docker's overlay2; %d such %s.", len(in.Ambiguous), page.Plural(len(in.Ambiguous), "places"))), items)
 	}
 	return d
 }
 
 // inspectionHead is the answer, on the first screen: the sizes, what can be
 // avoided, and the command that says more.
-func inspectionHead(d *document, in *whittle.Inspection) {
+func inspectionHead(d *page.Document, in *whittle.Inspection) {
 	size := in.Sizes
 	download := "no compressed blobs here"
 	if size.Download != nil {
 		download = "download " + whittle.Bytes(*size.Download)
 	}
 	wasted := "wasted " + whittle.Bytes(size.Wasted)
-	if s := shareCell(size.Wasted, size.Size).text; s != "" {
+	if s := page.ShareCell(size.Wasted, size.Size).Text; s != "" {
 		wasted += " (" + s + ")"
 	}
-	d.add(heading{1, fmt.Sprintf("%s: size %s, %s, %s", in.Image.Ref, whittle.Bytes(size.Size), download, wasted)})
-	d.add(para(fmt.Sprintf("%s, %s. Size %s = %s visible + %s wasted.", in.Image.Platform, in.Image.Digest.Short(),
+	d.Add(page.Heading{Level: 1, Text: fmt.Sprintf("%s: size %s, %s, %s", in.Image.Ref, whittle.Bytes(size.Size), download, wasted)})
+	d.Add(page.Para(fmt.Sprintf("%s, %s. Size %s = %s visible + %s wasted.", in.Image.Platform, in.Image.Digest.Short(),
 		whittle.Bytes(size.Size), whittle.Bytes(size.Visible), whittle.Bytes(size.Wasted))))
-	d.add(explained("size", "download", "wasted"))
+	d.Add(page.Explained("size", "download", "wasted"))
 	if !in.Image.Verified {
-		d.add(para(notVerified))
+		d.Add(page.Para(notVerified))
 	}
-	if costs := avoidable(in); len(costs.rows) > 0 {
-		d.add(heading{2, "Largest costs that can be avoided"}, costs)
+	if costs := avoidable(in); len(costs.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Largest costs that can be avoided"}, costs)
 	}
 	args := []string{"advise"}
 	if file := dockerfileOf(in); file != "" {
 		args = append(args, "-f", file)
 	}
-	d.next(ofImage("what to change, and what keeps it from running", in.Image.Ref, args...))
+	d.Next(page.OfImage("what to change, and what keeps it from running", in.Image.Ref, args...))
 }
 
 // dockerfileOf is the Dockerfile whose lines are known, empty if none is.
@@ -114,7 +115,7 @@ const mostCosts = 3
 // one layer wastes of another, and requirements with what only they need, if
 // nothing uses them. At least one of its rows is about waste, where there is
 // some of a thousandth of the image.
-func avoidable(in *whittle.Inspection) table {
+func avoidable(in *whittle.Inspection) page.Table {
 	type cost struct {
 		bytes int64
 		what  string
@@ -136,9 +137,9 @@ func avoidable(in *whittle.Inspection) table {
 	if i := slices.IndexFunc(costs, func(c cost) bool { return c.waste }); i >= mostCosts {
 		costs[mostCosts-1] = costs[i]
 	}
-	t := table{columns: []column{right("Saves"), shares(1), {head: "What", flex: true, wrap: true, least: 40}}}
+	t := page.Table{Columns: []page.Column{page.Right("Saves"), page.Shares(1), {Head: "What", Flex: true, Wrap: true, Least: 40}}}
 	for _, c := range costs[:min(len(costs), mostCosts)] {
-		t.row(toned(whittle.Bytes(c.bytes), good), shareCell(c.bytes, in.Sizes.Size), text(c.what))
+		t.Row(page.Toned(whittle.Bytes(c.bytes), page.Good), page.ShareCell(c.bytes, in.Sizes.Size), page.Text(c.what))
 	}
 	return t
 }
@@ -150,7 +151,7 @@ func requirement(p whittle.PackageRow) string {
 	if p.Brings == 0 {
 		return s
 	}
-	return fmt.Sprintf("%s (%s) with %d %s that nothing else requires", s, whittle.Bytes(p.Visible), p.Brings, plural(p.Brings, "packages"))
+	return fmt.Sprintf("%s (%s) with %d %s that nothing else requires", s, whittle.Bytes(p.Visible), p.Brings, page.Plural(p.Brings, "packages"))
 }
 
 // baseLayers is how many layers the base image has: those below the first that
@@ -173,41 +174,41 @@ const notVerified = "The digests of layers that are stored uncompressed were not
 
 // layersTable has a row for each layer. fold makes one of the base image's, and
 // one of those that are too small.
-func layersTable(in *whittle.Inspection, few cutoff, fold bool) table {
-	t := table{columns: []column{right("#"), right("Size"), shares(3), right("Wasted"), spare(2, right("Download")), {head: "Instruction", flex: true, least: 15}}}
+func layersTable(in *whittle.Inspection, few page.Cutoff, fold bool) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("#"), page.Right("Size"), page.Shares(3), page.Right("Wasted"), page.Spare(2, page.Right("Download")), {Head: "Instruction", Flex: true, Least: 15}}}
 	base := 0
 	if fold {
 		base = baseLayers(in)
 	}
 	var small []whittle.LayerRow
 	if base > 1 {
-		layerRow(&t, in, fmt.Sprintf("0–%d", base-1), sumOf(in.Layers[:base]), toned(fmt.Sprintf("base image, %d layers (--base shows them)", base), faint))
+		layerRow(&t, in, fmt.Sprintf("0–%d", base-1), sumOf(in.Layers[:base]), page.Toned(fmt.Sprintf("base image, %d layers (--base shows them)", base), page.Faint))
 	} else {
 		base = 0
 	}
 	for _, l := range in.Layers[base:] {
-		if few.small(l.Size) && few.small(l.Wasted) {
+		if few.Small(l.Size) && few.Small(l.Wasted) {
 			small = append(small, l)
 		}
 	}
 	for _, l := range in.Layers[base:] {
-		if len(small) > 1 && few.small(l.Size) && few.small(l.Wasted) {
+		if len(small) > 1 && few.Small(l.Size) && few.Small(l.Wasted) {
 			continue
 		}
-		layerRow(&t, in, fmt.Sprint(l.Index), l, text(instruction(l)))
+		layerRow(&t, in, fmt.Sprint(l.Index), l, page.Text(instruction(l)))
 	}
 	if len(small) > 1 {
-		layerRow(&t, in, "", sumOf(small), smaller(len(small)))
+		layerRow(&t, in, "", sumOf(small), page.Smaller(len(small)))
 	}
 	return t
 }
 
-func layerRow(t *table, in *whittle.Inspection, number string, l whittle.LayerRow, what cell) {
-	tn := plain
+func layerRow(t *page.Table, in *whittle.Inspection, number string, l whittle.LayerRow, what page.Cell) {
+	tn := page.Normal
 	if l.Wasted > 0 && l.Wasted >= l.Size/20 {
-		tn = bad
+		tn = page.Bad
 	}
-	t.row(text(number), text(whittle.Bytes(l.Size)), shareCell(l.Size, in.Sizes.Size), toned(whittle.Bytes(l.Wasted), tn), text(optionalBytes(l.Download)), what)
+	t.Row(page.Text(number), page.Text(whittle.Bytes(l.Size)), page.ShareCell(l.Size, in.Sizes.Size), page.Toned(whittle.Bytes(l.Wasted), tn), page.Text(optionalBytes(l.Download)), what)
 }
 
 // sumOf adds layers up; the download is nil where one has none.
@@ -245,22 +246,22 @@ func instruction(l whittle.LayerRow) string {
 
 // groupTable has a row for each group of a partition of all bytes. Those that are
 // not shown are summed up, so that the table still adds up.
-func groupTable(in *whittle.Inspection, head string, groups []whittle.CategoryRow, few cutoff) table {
-	t := table{columns: []column{{head: head, flex: true, least: 20}, right("Size"), shares(2), right("Wasted"), spare(1, right("Files"))}}
-	row := func(name cell, g whittle.CategoryRow) {
-		t.row(name, text(whittle.Bytes(g.Visible+g.Wasted)), shareCell(g.Visible+g.Wasted, in.Sizes.Size), text(whittle.Bytes(g.Wasted)), text(fmt.Sprint(g.Files)))
+func groupTable(in *whittle.Inspection, head string, groups []whittle.CategoryRow, few page.Cutoff) page.Table {
+	t := page.Table{Columns: []page.Column{{Head: head, Flex: true, Least: 20}, page.Right("Size"), page.Shares(2), page.Right("Wasted"), page.Spare(1, page.Right("Files"))}}
+	row := func(name page.Cell, g whittle.CategoryRow) {
+		t.Row(name, page.Text(whittle.Bytes(g.Visible+g.Wasted)), page.ShareCell(g.Visible+g.Wasted, in.Sizes.Size), page.Text(whittle.Bytes(g.Wasted)), page.Text(fmt.Sprint(g.Files)))
 	}
 	var rest []whittle.CategoryRow
 	for i, g := range groups {
-		if few.rows > 0 && i >= few.rows || few.small(g.Visible+g.Wasted) {
+		if few.Rows > 0 && i >= few.Rows || few.Small(g.Visible+g.Wasted) {
 			rest = append(rest, g)
 		}
 	}
 	for i, g := range groups {
-		if len(rest) > 1 && (few.rows > 0 && i >= few.rows || few.small(g.Visible+g.Wasted)) {
+		if len(rest) > 1 && (few.Rows > 0 && i >= few.Rows || few.Small(g.Visible+g.Wasted)) {
 			continue
 		}
-		row(text(g.Name), g)
+		row(page.Text(g.Name), g)
 	}
 	if len(rest) > 1 {
 		var sum whittle.CategoryRow
@@ -269,16 +270,16 @@ func groupTable(in *whittle.Inspection, head string, groups []whittle.CategoryRo
 			sum.Wasted += g.Wasted
 			sum.Files += g.Files
 		}
-		row(smaller(len(rest)), sum)
+		row(page.Smaller(len(rest)), sum)
 	}
 	return t
 }
 
-func packagesTable(in *whittle.Inspection, few cutoff) table {
-	t := table{columns: []column{{head: "Owner", flex: true, least: 34}, {head: "Version", flex: true, early: 16}, spare(3, left("From")), right("Size"), shares(2), spare(4, right("Files"))}}
-	shown := few.of(len(in.Packages), func(i int) int64 { return in.Packages[i].Visible })
+func packagesTable(in *whittle.Inspection, few page.Cutoff) page.Table {
+	t := page.Table{Columns: []page.Column{{Head: "Owner", Flex: true, Least: 34}, {Head: "Version", Flex: true, Early: 16}, page.Spare(3, page.Left("From")), page.Right("Size"), page.Shares(2), page.Spare(4, page.Right("Files"))}}
+	shown := few.Of(len(in.Packages), func(i int) int64 { return in.Packages[i].Visible })
 	for _, p := range in.Packages[:shown] {
-		t.row(text(ownerName(p)), text(p.Version), text(p.Ecosystem), text(whittle.Bytes(p.Visible)), shareCell(p.Visible, in.Sizes.Size), text(fmt.Sprint(p.Files)))
+		t.Row(page.Text(ownerName(p)), page.Text(p.Version), page.Text(p.Ecosystem), page.Text(whittle.Bytes(p.Visible)), page.ShareCell(p.Visible, in.Sizes.Size), page.Text(fmt.Sprint(p.Files)))
 	}
 	if rest := in.Packages[shown:]; len(rest) > 0 {
 		var visible int64
@@ -287,15 +288,15 @@ func packagesTable(in *whittle.Inspection, few cutoff) table {
 			visible += q.Visible
 			files += q.Files
 		}
-		t.row(smaller(len(rest)), text(""), text(""), text(whittle.Bytes(visible)), shareCell(visible, in.Sizes.Size), text(fmt.Sprint(files)))
+		t.Row(page.Smaller(len(rest)), page.Text(""), page.Text(""), page.Text(whittle.Bytes(visible)), page.ShareCell(visible, in.Sizes.Size), page.Text(fmt.Sprint(files)))
 	}
 	return t
 }
 
 // requirementsTable has the Python distributions that were not installed as a
 // dependency, those that keep most in the image first.
-func requirementsTable(in *whittle.Inspection, few cutoff) table {
-	t := table{columns: []column{{head: "Requirement", flex: true, least: 16}, {head: "Version", flex: true, early: 12, spare: 2}, right("Size"), right("Keeps"), shares(1), spare(3, right("Only it needs"))}}
+func requirementsTable(in *whittle.Inspection, few page.Cutoff) page.Table {
+	t := page.Table{Columns: []page.Column{{Head: "Requirement", Flex: true, Least: 16}, {Head: "Version", Flex: true, Early: 12, Spare: 2}, page.Right("Size"), page.Right("Keeps"), page.Shares(1), page.Spare(3, page.Right("Only it needs"))}}
 	var asked []whittle.PackageRow
 	for _, p := range in.Packages {
 		if p.Requested && p.Retained != nil {
@@ -303,12 +304,12 @@ func requirementsTable(in *whittle.Inspection, few cutoff) table {
 		}
 	}
 	slices.SortStableFunc(asked, func(a, b whittle.PackageRow) int { return cmp.Compare(*b.Retained, *a.Retained) })
-	shown := few.of(len(asked), func(i int) int64 { return *asked[i].Retained })
-	row := func(name cell, version string, size, kept int64, brings int) {
-		t.row(name, text(version), text(whittle.Bytes(size)), text(whittle.Bytes(kept)), shareCell(kept, in.Sizes.Size), text(fmt.Sprint(brings)))
+	shown := few.Of(len(asked), func(i int) int64 { return *asked[i].Retained })
+	row := func(name page.Cell, version string, size, kept int64, brings int) {
+		t.Row(name, page.Text(version), page.Text(whittle.Bytes(size)), page.Text(whittle.Bytes(kept)), page.ShareCell(kept, in.Sizes.Size), page.Text(fmt.Sprint(brings)))
 	}
 	for _, p := range asked[:shown] {
-		row(text(p.Name), p.Version, p.Visible, *p.Retained, p.Brings)
+		row(page.Text(p.Name), p.Version, p.Visible, *p.Retained, p.Brings)
 	}
 	if rest := asked[shown:]; len(rest) > 0 {
 		var size, kept int64
@@ -316,7 +317,7 @@ func requirementsTable(in *whittle.Inspection, few cutoff) table {
 		for _, p := range rest {
 			size, kept, brings = size+p.Visible, kept+*p.Retained, brings+p.Brings
 		}
-		row(smaller(len(rest)), "", size, kept, brings)
+		row(page.Smaller(len(rest)), "", size, kept, brings)
 	}
 	return t
 }
@@ -326,50 +327,50 @@ func ownerName(p whittle.PackageRow) string {
 	if p.Layer == nil || p.Name == fmt.Sprintf("layer %d", *p.Layer) {
 		return p.Name
 	}
-	return fmt.Sprintf("layer %d: %s", *p.Layer, shorten(p.Name, 160)) // scripts are instructions, too
+	return fmt.Sprintf("layer %d: %s", *p.Layer, page.Shorten(p.Name, 160)) // scripts are instructions, too
 }
 
 // distributionsTable divides Python distributions by what their files are for.
-func distributionsTable(in *whittle.Inspection) table {
-	t := table{columns: []column{{head: "Distribution", flex: true, least: 16}, right("Visible"), spare(1, right("Extensions")), spare(2, right("Libraries")), spare(3, right("Tests")), spare(4, right("Bytecode")), spare(5, right("Data"))}}
+func distributionsTable(in *whittle.Inspection) page.Table {
+	t := page.Table{Columns: []page.Column{{Head: "Distribution", Flex: true, Least: 16}, page.Right("Visible"), page.Spare(1, page.Right("Extensions")), page.Spare(2, page.Right("Libraries")), page.Spare(3, page.Right("Tests")), page.Spare(4, page.Right("Bytecode")), page.Spare(5, page.Right("Data"))}}
 	for _, p := range in.Packages {
 		if len(p.Parts) == 0 {
 			continue
 		}
-		cells := []cell{text(p.Name), text(whittle.Bytes(p.Visible))}
+		cells := []page.Cell{page.Text(p.Name), page.Text(whittle.Bytes(p.Visible))}
 		for _, part := range []string{"extensions", "libraries", "tests", "bytecode", "data"} {
 			if n := p.Parts[part]; n > 0 {
-				cells = append(cells, text(whittle.Bytes(n)))
+				cells = append(cells, page.Text(whittle.Bytes(n)))
 			} else {
-				cells = append(cells, text("–"))
+				cells = append(cells, page.Text("–"))
 			}
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
 	return t
 }
 
 // wastedSumsTable says which layers wasted which bytes, a row for each pair of layers
 // and cause.
-func wastedSumsTable(in *whittle.Inspection, few cutoff) table {
-	t := table{columns: []column{right("Bytes"), wrapped("Why")}}
-	shown := few.of(len(in.WastedSums), func(i int) int64 { return in.WastedSums[i].Bytes })
+func wastedSumsTable(in *whittle.Inspection, few page.Cutoff) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("Bytes"), page.Wrapped("Why")}}
+	shown := few.Of(len(in.WastedSums), func(i int) int64 { return in.WastedSums[i].Bytes })
 	for _, s := range in.WastedSums[:shown] {
-		t.row(text(whittle.Bytes(s.Bytes)), text(wastedSentence(in, s)))
+		t.Row(page.Text(whittle.Bytes(s.Bytes)), page.Text(wastedSentence(in, s)))
 	}
 	if rest := in.WastedSums[shown:]; len(rest) > 0 {
 		var bytes int64
 		for _, q := range rest {
 			bytes += q.Bytes
 		}
-		t.row(text(whittle.Bytes(bytes)), smaller(len(rest)))
+		t.Row(page.Text(whittle.Bytes(bytes)), page.Smaller(len(rest)))
 	}
 	return t
 }
 
 func wastedSentence(in *whittle.Inspection, s whittle.WastedSum) string {
 	by, of := layerName(in, s.HiddenBy), layerName(in, s.AddedBy)
-	files := fmt.Sprintf("%d %s", s.Files, plural(s.Files, "files"))
+	files := fmt.Sprintf("%d %s", s.Files, page.Plural(s.Files, "files"))
 	switch {
 	case s.AddedBy == s.HiddenBy:
 		return fmt.Sprintf("%s has %s twice", of, files)
@@ -383,12 +384,12 @@ func wastedSentence(in *whittle.Inspection, s whittle.WastedSum) string {
 	return fmt.Sprintf("%s put other content over %s of %s", by, files, of)
 }
 
-func wastedTable(in *whittle.Inspection, few cutoff) table {
-	t := table{columns: []column{right("Bytes"), spare(3, right("Files")), left("Cause"), spare(1, right("Added")), spare(2, right("Hidden")), {head: "Path", flex: true, path: true, least: 20}}}
-	shown := few.of(len(in.Wasted), func(i int) int64 { return in.Wasted[i].Bytes })
+func wastedTable(in *whittle.Inspection, few page.Cutoff) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("Bytes"), page.Spare(3, page.Right("Files")), page.Left("Cause"), page.Spare(1, page.Right("Added")), page.Spare(2, page.Right("Hidden")), {Head: "Path", Flex: true, Path: true, Least: 20}}}
+	shown := few.Of(len(in.Wasted), func(i int) int64 { return in.Wasted[i].Bytes })
 	for _, r := range in.Wasted[:shown] {
-		t.row(text(whittle.Bytes(r.Bytes)), text(fmt.Sprint(r.Files)), text(r.Cause.String()), text(fmt.Sprint(r.AddedBy)),
-			text(fmt.Sprint(r.HiddenBy)), text(r.Path))
+		t.Row(page.Text(whittle.Bytes(r.Bytes)), page.Text(fmt.Sprint(r.Files)), page.Text(r.Cause.String()), page.Text(fmt.Sprint(r.AddedBy)),
+			page.Text(fmt.Sprint(r.HiddenBy)), page.Text(r.Path))
 	}
 	if rest := in.Wasted[shown:]; len(rest) > 0 {
 		var bytes int64
@@ -397,18 +398,18 @@ func wastedTable(in *whittle.Inspection, few cutoff) table {
 			bytes += q.Bytes
 			files += q.Files
 		}
-		t.row(text(whittle.Bytes(bytes)), text(fmt.Sprint(files)), text(""), text(""), text(""), smaller(len(rest)))
+		t.Row(page.Text(whittle.Bytes(bytes)), page.Text(fmt.Sprint(files)), page.Text(""), page.Text(""), page.Text(""), page.Smaller(len(rest)))
 	}
 	return t
 }
 
 // duplicatesSection lists contents that are at several places.
-func duplicatesSection(d *document, rows []whittle.DuplicateRow, images, most int) {
+func duplicatesSection(d *page.Document, rows []whittle.DuplicateRow, images, most int) {
 	if len(rows) == 0 {
 		return
 	}
 	var saves int64
-	t := table{columns: []column{right("Saves"), right("Copies"), right("Each"), pathColumn("First place")}}
+	t := page.Table{Columns: []page.Column{page.Right("Saves"), page.Right("Copies"), page.Right("Each"), page.PathColumn("First place")}}
 	for i, r := range rows {
 		saves += r.Saves
 		if most > 0 && i >= most {
@@ -418,7 +419,7 @@ func duplicatesSection(d *document, rows []whittle.DuplicateRow, images, most in
 		if images > 1 {
 			place = fmt.Sprintf("image %d: %s", r.Places[0].Image+1, place)
 		}
-		t.row(text(whittle.Bytes(r.Saves)), text(fmt.Sprint(len(r.Places))), text(whittle.Bytes(r.Bytes)), text(place))
+		t.Row(page.Text(whittle.Bytes(r.Saves)), page.Text(fmt.Sprint(len(r.Places))), page.Text(whittle.Bytes(r.Bytes)), page.Text(place))
 	}
-	d.add(heading{2, "Duplicates"}, para(fmt.Sprintf("One copy of each would save %s; %d %s.", whittle.Bytes(saves), len(rows), plural(len(rows), "contents"))), t)
+	d.Add(page.Heading{Level: 2, Text: "Duplicates"}, page.Para(fmt.Sprintf("One copy of each would save %s; %d %s.", whittle.Bytes(saves), len(rows), page.Plural(len(rows), "contents"))), t)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // TestNotRun: no text says "runs" of what only files say, and the first line
@@ -22,10 +23,10 @@ func TestNotRun(t *testing.T) {
 		Verified: &whittle.Verification{Variants: []whittle.VerifiedVariant{{Name: "original", Before: unknown, After: unknown}}}}
 	study := &whittle.Study{Project: "app", Variants: []whittle.Variant{variant}, Repair: fixed, Best: &whittle.Best{Variant: "original", Outcome: unknown}}
 	for name, show := range map[string]func(*bytes.Buffer) error{
-		"check":    func(b *bytes.Buffer) error { return CheckText(b, check, Style{Width: 120}) },
-		"study":    func(b *bytes.Buffer) error { return StudyText(b, study, Style{Width: 120}) },
+		"check":    func(b *bytes.Buffer) error { return CheckText(b, check, page.Style{Width: 120}) },
+		"study":    func(b *bytes.Buffer) error { return StudyText(b, study, page.Style{Width: 120}) },
 		"study.md": func(b *bytes.Buffer) error { return StudyMarkdown(b, study) },
-		"fix":      func(b *bytes.Buffer) error { return RepairText(b, fixed, Style{Width: 120}) },
+		"fix":      func(b *bytes.Buffer) error { return RepairText(b, fixed, page.Style{Width: 120}) },
 		"fix.md":   func(b *bytes.Buffer) error { return RepairMarkdown(b, fixed) },
 	} {
 		var b bytes.Buffer

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // merged is one finding that several variants have.
@@ -76,7 +77,7 @@ func keyFindings(s *whittle.Study) (key []whittle.Finding, others int) {
 
 // findingsSection has the findings by rule, the rule with the largest saving
 // first.
-func findingsSection(d *document, s *whittle.Study) {
+func findingsSection(d *page.Document, s *whittle.Study) {
 	key, others := keyFindings(s)
 	if len(key) == 0 {
 		return
@@ -85,7 +86,7 @@ func findingsSection(d *document, s *whittle.Study) {
 	if others > 0 {
 		intro += fmt.Sprintf(" %d small ones are not listed.", others)
 	}
-	d.add(heading{2, "Key findings"}, para(intro))
+	d.Add(page.Heading{Level: 2, Text: "Key findings"}, page.Para(intro))
 	byRule := map[string][]whittle.Finding{}
 	var rules []string
 	for _, f := range key {
@@ -95,79 +96,79 @@ func findingsSection(d *document, s *whittle.Study) {
 		byRule[f.Rule] = append(byRule[f.Rule], f)
 	}
 	label := 0
-	rows := make([][]entry, len(rules))
+	rows := make([][]page.Entry, len(rules))
 	for i, r := range rules {
 		rows[i] = ruleEntries(byRule[r])
 		for _, e := range rows[i] {
-			label = max(label, width(e.label.text))
+			label = max(label, page.Width(e.Label.Text))
 		}
 	}
 	for i, r := range rules {
-		d.add(heading{3, r}, entries{rows: rows[i], label: label})
+		d.Add(page.Heading{Level: 3, Text: r}, page.Entries{Rows: rows[i], Label: label})
 	}
 }
 
 // ruleEntries are a rule's findings, those that say the same of several
 // variants as one.
-func ruleEntries(findings []whittle.Finding) []entry {
+func ruleEntries(findings []whittle.Finding) []page.Entry {
 	all := mergeFindings(findings, func(f whittle.Finding) string {
 		return fmt.Sprintf("%q %q %d %d", f.Message, f.Advice, f.Saving.Low, f.Saving.High)
 	})
-	var out []entry
+	var out []page.Entry
 	for i, m := range all {
 		if i == most {
-			out = append(out, entry{title: fmt.Sprintf("and %d more", len(all)-most)})
+			out = append(out, page.Entry{Title: fmt.Sprintf("and %d more", len(all)-most)})
 			break
 		}
-		e := entry{label: savingCell(m.Saving), title: m.Message}
+		e := page.Entry{Label: savingCell(m.Saving), Title: m.Message}
 		if m.Breaks {
-			e.label = toned("breaks", bad)
+			e.Label = page.Toned("breaks", page.Bad)
 		}
 		if len(m.variants) > 0 {
-			e.title, e.text = strings.Join(m.variants, ", "), m.Message
+			e.Title, e.Text = strings.Join(m.variants, ", "), m.Message
 		}
-		e.notes = findingNotes(m.Finding, i > 0, all[max(i-1, 0)].Finding)
+		e.Notes = findingNotes(m.Finding, i > 0, all[max(i-1, 0)].Finding)
 		out = append(out, e)
 	}
 	return out
 }
 
 // forecastsSection has the forecasts beside the sizes of what was built.
-func forecastsSection(d *document, fs []whittle.Forecast) {
+func forecastsSection(d *page.Document, fs []whittle.Forecast) {
 	if len(fs) == 0 {
 		return
 	}
-	d.add(heading{2, "Forecasts"}, forecastTable(fs))
-	var items list
+	d.Add(page.Heading{Level: 2, Text: "Forecasts"}, forecastTable(fs))
+	var items page.List
 	for _, f := range fs {
 		items = append(items, f.Strategy+": "+strings.Join(append([]string{f.Title}, forecastWords(f)...), "; "))
 	}
-	d.add(items)
+	d.Add(items)
 }
 
 // proofSection is the loop of fixing and building again, and what came of it.
-func proofSection(d *document, s *whittle.Study) {
+func proofSection(d *page.Document, s *whittle.Study) {
 	if r := s.Repair; r != nil {
-		d.add(heading{2, "Fixes, predicted and actual"}, para(repairTitle(r)+"."))
+		d.Add(page.Heading{Level: 2, Text: "Fixes, predicted and actual"}, page.Para(repairTitle(r)+"."))
 		repairAnswer(d, r)
 		repairSections(d, 3, r, false)
 		if s.Best == nil || s.Best.Diff == "" {
-			d.add(diffs(r)...)
+			d.Add(diffs(r)...)
 		}
 	}
 	if b := s.Best; b != nil {
-		d.add(heading{2, "The best image"}, para(bestLine(b)))
+		d.Add(page.Heading{Level: 2, Text: "The best image"}, page.Para(bestLine(b)))
 		if words := outcomeWords(b.Variant, b.Outcome); len(words) > 0 {
-			d.add(words)
+			d.Add(words)
 		}
 		if b.Archive != "" {
-			d.add(para("The image is kept as " + b.Archive + "."))
+			d.Add(page.Para("The image is kept as " + b.Archive + "."))
 		}
 		if b.Dockerfile != "" {
-			d.add(heading{3, "Its Dockerfile"}, verbatimText("dockerfile", b.Dockerfile))
+			d.Add(page.Heading{Level: 3, Text: "Its Dockerfile"}, page.VerbatimText("dockerfile", b.Dockerfile))
 		}
 		if b.Diff != "" {
-			d.add(heading{3, "What it takes"}, verbatimText("diff", b.Diff))
+			d.Add(page.Heading{Level: 3, Text: "What it takes"}, page.VerbatimText("diff", b.Diff))
 		}
 	}
 }
@@ -190,13 +191,13 @@ func bestLine(b *whittle.Best) string {
 
 // nextSection lists what is left to do: findings that no fix was applied for,
 // strategies that are skipped, and variants that do not run or have no image.
-func nextSection(d *document, s *whittle.Study) {
+func nextSection(d *page.Document, s *whittle.Study) {
 	if len(s.Findings)+len(s.Forecasts)+len(s.Ignored) == 0 && s.Repair == nil {
 		return
 	}
 	items := append(leftFindings(s), whittle.IgnoredNotes(s.Ignored)...)
 	if n := fixable(s.Findings); n > 0 && s.Repair == nil {
-		items = append(items, fmt.Sprintf("whittle fix has edits of a low risk for %d %s", n, plural(n, "findings")))
+		items = append(items, fmt.Sprintf("whittle fix has edits of a low risk for %d %s", n, page.Plural(n, "findings")))
 	}
 	for _, f := range s.Forecasts {
 		for _, b := range f.Skipped {
@@ -216,13 +217,13 @@ func nextSection(d *document, s *whittle.Study) {
 		}
 	}
 	if len(items) > 0 {
-		d.add(heading{2, "Next steps"}, items)
+		d.Add(page.Heading{Level: 2, Text: "Next steps"}, items)
 	}
 }
 
 // leftFindings say what to do about the findings that have no fix and those
 // whose fix was not kept, the most pressing first.
-func leftFindings(s *whittle.Study) list {
+func leftFindings(s *whittle.Study) page.List {
 	key, _ := keyFindings(s)
 	type place struct{ fingerprint, variant string }
 	dropped := map[place]string{}
@@ -241,7 +242,7 @@ func leftFindings(s *whittle.Study) list {
 	all := mergeFindings(left, func(f whittle.Finding) string {
 		return fmt.Sprintf("%q %q %q", f.Rule, cmp.Or(f.Advice, f.Message), status(f))
 	})
-	var items list
+	var items page.List
 	for i, m := range all {
 		if i == 2*most {
 			items = append(items, fmt.Sprintf("and %d more findings", len(all)-i))

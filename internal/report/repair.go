@@ -8,46 +8,47 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // RepairText writes a repair for a terminal. Where nothing was written yet the
 // unified diffs come first, and git apply and patch can read them. Lines that
 // could drive the terminal are escaped in them, too.
-func RepairText(w io.Writer, r *whittle.Repair, st Style) error {
-	var d document
+func RepairText(w io.Writer, r *whittle.Repair, st page.Style) error {
+	var d page.Document
 	if !r.Written {
-		d.add(diffs(r)...)
+		d.Add(diffs(r)...)
 	}
-	d.add(heading{1, repairTitle(r)})
+	d.Add(page.Heading{Level: 1, Text: repairTitle(r)})
 	repairAnswer(&d, r)
 	repairSections(&d, 2, r, st.Verbose)
-	d.next(repairNext(r))
-	return writeText(w, d, st)
+	d.Next(repairNext(r))
+	return page.WriteText(w, d, st)
 }
 
 // RepairMarkdown writes a repair as Markdown, the diffs at the end. Every
 // figure in it is in the JSON, but for the errors, which are quotients of two
 // that are.
-func RepairMarkdown(w io.Writer, r *whittle.Repair) error { return writeMarkdown(w, repairDoc(r)) }
+func RepairMarkdown(w io.Writer, r *whittle.Repair) error { return page.WriteMarkdown(w, repairDoc(r)) }
 
-func repairDoc(r *whittle.Repair) document {
-	var d document
-	d.add(heading{1, repairTitle(r)})
+func repairDoc(r *whittle.Repair) page.Document {
+	var d page.Document
+	d.Add(page.Heading{Level: 1, Text: repairTitle(r)})
 	repairAnswer(&d, r)
 	repairSections(&d, 2, r, true)
 	if changes := diffs(r); len(changes) > 0 {
-		d.add(heading{2, "Changes"})
-		d.add(changes...)
+		d.Add(page.Heading{Level: 2, Text: "Changes"})
+		d.Add(changes...)
 	}
-	d.next(repairNext(r))
+	d.Next(repairNext(r))
 	return d
 }
 
-func diffs(r *whittle.Repair) []block {
-	var out []block
+func diffs(r *whittle.Repair) []page.Block {
+	var out []page.Block
 	for _, f := range r.Files {
 		if f.Diff != "" {
-			out = append(out, verbatimText("diff", f.Diff))
+			out = append(out, page.VerbatimText("diff", f.Diff))
 		}
 	}
 	return out
@@ -78,7 +79,7 @@ func repairTitle(r *whittle.Repair) string {
 		verb = "changed"
 	}
 	fixes := map[bool]string{true: "fix", false: "fixes"}[n == 1]
-	return fmt.Sprintf("%s: %d %s %s %d %s%s", r.Project, n, fixes, verb, len(r.Files), plural(len(r.Files), "files"), notTried(r))
+	return fmt.Sprintf("%s: %d %s %s %d %s%s", r.Project, n, fixes, verb, len(r.Files), page.Plural(len(r.Files), "files"), notTried(r))
 }
 
 // notTried says which images a repair has not run with its fixes.
@@ -99,35 +100,35 @@ func notTried(r *whittle.Repair) string {
 }
 
 // repairSections are the files, the steps and what building showed.
-func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
+func repairSections(d *page.Document, level int, r *whittle.Repair, verbose bool) {
 	if len(r.Files) > 0 {
 		names := make([]string, len(r.Files))
 		for i, f := range r.Files {
 			names[i] = f.Path + map[bool]string{true: " (new)"}[f.Created]
 		}
-		d.add(para(map[bool]string{true: "Changed: ", false: "To change: "}[r.Written] + strings.Join(names, ", ") + "."))
+		d.Add(page.Para(map[bool]string{true: "Changed: ", false: "To change: "}[r.Written] + strings.Join(names, ", ") + "."))
 	}
 	if r.Series != nil && len(r.Series.Commits) > 0 {
-		d.add(commitsTable(r.Series))
+		d.Add(commitsTable(r.Series))
 	}
 	if len(r.Steps) > 0 && r.Static {
-		d.add(staticSteps(r.Steps))
+		d.Add(staticSteps(r.Steps))
 	} else if len(r.Steps) > 0 {
-		d.add(stepsTable(r.Steps, r.Verified != nil))
+		d.Add(stepsTable(r.Steps, r.Verified != nil))
 	}
-	d.accepted(r.Ignored)
+	addAccepted(d, r.Ignored)
 	if reasons := stepReasons(r.Steps); len(reasons) > 0 {
-		d.add(heading{level, "What was not kept, and why"}, reasons)
+		d.Add(page.Heading{Level: level, Text: "What was not kept, and why"}, reasons)
 	}
 	if costs := stepCosts(r.Steps); len(costs) > 0 {
-		d.add(heading{level, "What to know before you keep them"}, costs)
+		d.Add(page.Heading{Level: level, Text: "What to know before you keep them"}, costs)
 	}
 	if v := r.Verified; v != nil {
-		d.add(heading{level, "Built and run, before and after"}, verifiedTable(v))
+		d.Add(page.Heading{Level: level, Text: "Built and run, before and after"}, verifiedTable(v))
 		if len(v.Rounds) > 0 {
-			d.add(roundsTable(v.Rounds))
+			d.Add(roundsTable(v.Rounds))
 		}
-		d.add(verifiedWords(v))
+		d.Add(verifiedWords(v))
 		if verbose {
 			verifiedRows(d, level+1, v)
 		}
@@ -135,11 +136,11 @@ func repairSections(d *document, level int, r *whittle.Repair, verbose bool) {
 }
 
 // repairAnswer says what came of the images, one line for each that was built.
-func repairAnswer(d *document, r *whittle.Repair) {
+func repairAnswer(d *page.Document, r *whittle.Repair) {
 	if r.Verified == nil {
 		return
 	}
-	var items list
+	var items page.List
 	for _, v := range r.Verified.Variants {
 		if v.Before.Build != whittle.Built || v.After.Build != whittle.Built {
 			continue
@@ -151,32 +152,32 @@ func repairAnswer(d *document, r *whittle.Repair) {
 		items = append(items, s+", "+map[whittle.Verdict]string{whittle.Runs: "it runs", whittle.Fails: "it does not run", whittle.Unknown: "it was not run"}[v.After.Verdict]+".")
 	}
 	if len(items) > 0 {
-		d.add(items)
+		d.Add(items)
 	}
 }
 
 // repairNext is the command that proves, makes or goes beyond the fixes.
-func repairNext(r *whittle.Repair) *nextStep {
+func repairNext(r *whittle.Repair) *page.NextStep {
 	switch {
 	case r.Next != nil:
 		return strategyNext(r.Next)
 	case r.Written || len(r.Files) == 0 || r.Static:
 		return nil
 	case r.Verified == nil:
-		return ofProject("build and run the images with these changes (--write makes them)", "fix", "--verify")
+		return page.OfProject("build and run the images with these changes (--write makes them)", "fix", "--verify")
 	}
-	return ofProject("make these changes", "fix", "--verify", "--write")
+	return page.OfProject("make these changes", "fix", "--verify", "--write")
 }
 
 // commitsTable has a row for each commit, with the name that git gave it.
-func commitsTable(s *whittle.RepairSeries) table {
-	t := table{columns: []column{left("Commit"), wrapped("Subject")}}
+func commitsTable(s *whittle.RepairSeries) page.Table {
+	t := page.Table{Columns: []page.Column{page.Left("Commit"), page.Wrapped("Subject")}}
 	for i, c := range s.Commits {
 		name := fmt.Sprint(i + 1)
 		if c.Commit != "" {
 			name = c.Commit[:min(len(c.Commit), 10)]
 		}
-		t.row(text(name), text(c.Subject))
+		t.Row(page.Text(name), page.Text(c.Subject))
 	}
 	return t
 }
@@ -184,26 +185,26 @@ func commitsTable(s *whittle.RepairSeries) table {
 // stepsTable has a row for each fix: what it does, what it was predicted to save
 // and, where it was built, what it saved. Rows of a later round are below a row
 // that says so.
-func stepsTable(steps []whittle.RepairStep, built bool) table {
-	t := table{columns: []column{wrapped("Fix"), spare(1, right("Predicted")), left("Status")}}
+func stepsTable(steps []whittle.RepairStep, built bool) page.Table {
+	t := page.Table{Columns: []page.Column{page.Wrapped("Fix"), page.Spare(1, page.Right("Predicted")), page.Left("Status")}}
 	if built {
-		t.columns = slices.Insert(t.columns, 2, right("Actual"), spare(2, right("Off by")))
+		t.Columns = slices.Insert(t.Columns, 2, page.Right("Actual"), page.Spare(2, page.Right("Off by")))
 	}
 	name, round := stepNames(steps), 1
 	for _, s := range steps {
 		if s.Round > 1 && s.Round != round {
 			round = s.Round
-			t.row(append([]cell{toned(fmt.Sprintf("round %d", round), faint)}, make([]cell, len(t.columns)-1)...)...)
+			t.Row(append([]page.Cell{page.Toned(fmt.Sprintf("round %d", round), page.Faint)}, make([]page.Cell, len(t.Columns)-1)...)...)
 		}
-		row := []cell{text(name(s)), text(savingText(s.Finding.Saving)), stepStatus(s.Status)}
+		row := []page.Cell{page.Text(name(s)), page.Text(savingText(s.Finding.Saving)), stepStatus(s.Status)}
 		if built {
-			actual, off := text("–"), text("")
+			actual, off := page.Text("–"), page.Text("")
 			if s.Saved != nil {
 				actual, off = savingCell(whittle.Saving{Low: *s.Saved, High: *s.Saved}), savedError(s.Finding.Saving, *s.Saved)
 			}
 			row = slices.Insert(row, 2, actual, off)
 		}
-		t.row(row...)
+		t.Row(row...)
 	}
 	return t
 }
@@ -228,18 +229,18 @@ func stepNames(steps []whittle.RepairStep) func(whittle.RepairStep) string {
 	}
 }
 
-func stepStatus(status whittle.FixStatus) cell {
+func stepStatus(status whittle.FixStatus) page.Cell {
 	switch status {
 	case whittle.Applied:
-		return toned(string(status), good)
+		return page.Toned(string(status), page.Good)
 	case whittle.Reverted:
-		return toned(string(status), bad)
+		return page.Toned(string(status), page.Bad)
 	}
-	return toned(string(status), faint)
+	return page.Toned(string(status), page.Faint)
 }
 
 // stepReasons say why fixes were not kept, one line for those with one reason.
-func stepReasons(steps []whittle.RepairStep) list {
+func stepReasons(steps []whittle.RepairStep) page.List {
 	return stepWords(steps, ", ", func(s whittle.RepairStep) string {
 		if s.Reason == "" {
 			return ""
@@ -251,7 +252,7 @@ func stepReasons(steps []whittle.RepairStep) list {
 // stepCosts say what the fixes that were made cost besides (a slower start, a
 // file that somebody may look for), and which of them saved less than half of
 // what they were to save.
-func stepCosts(steps []whittle.RepairStep) list {
+func stepCosts(steps []whittle.RepairStep) page.List {
 	items := stepWords(steps, ": ", func(s whittle.RepairStep) string {
 		if s.Status != whittle.Applied {
 			return ""
@@ -274,7 +275,7 @@ func stepCosts(steps []whittle.RepairStep) list {
 }
 
 // stepWords say something of steps, one line for those of which it is the same.
-func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairStep) string) list {
+func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairStep) string) page.List {
 	var said []string
 	names := map[string][]string{}
 	name := stepNames(steps)
@@ -294,7 +295,7 @@ func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairS
 			names[words] = append(names[words], n)
 		}
 	}
-	items := make(list, len(said))
+	items := make(page.List, len(said))
 	for i, w := range said {
 		items[i] = strings.Join(names[w], "; ") + join + w
 	}
@@ -302,25 +303,25 @@ func stepWords(steps []whittle.RepairStep, join string, say func(whittle.RepairS
 }
 
 // verifiedTable holds each variant's size and run before against after.
-func verifiedTable(v *whittle.Verification) table {
-	t := table{columns: []column{flexible("Variant"), right("Before"), right("After"), spare(3, right("Predicted")), spare(1, right("Actual")), spare(2, right("Off by")), wrapped("Runs")}}
+func verifiedTable(v *whittle.Verification) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Variant"), page.Right("Before"), page.Right("After"), page.Spare(3, page.Right("Predicted")), page.Spare(1, page.Right("Actual")), page.Spare(2, page.Right("Off by")), page.Wrapped("Runs")}}
 	for _, vv := range v.Variants {
 		before, after := outcomeSize(vv.Before), outcomeSize(vv.After)
-		predicted, actual, off := text("–"), text("–"), text("")
+		predicted, actual, off := page.Text("–"), page.Text("–"), page.Text("")
 		if vv.Before.Build == whittle.Built && vv.After.Build == whittle.Built {
-			predicted, actual, off = text(savingText(vv.Predicted)), savingCell(whittle.Saving{Low: vv.Saved, High: vv.Saved}), savedError(vv.Predicted, vv.Saved)
+			predicted, actual, off = page.Text(savingText(vv.Predicted)), savingCell(whittle.Saving{Low: vv.Saved, High: vv.Saved}), savedError(vv.Predicted, vv.Saved)
 		}
-		t.row(text(vv.Name), text(before), text(after), predicted, actual, off, verdictChange(vv))
+		t.Row(page.Text(vv.Name), page.Text(before), page.Text(after), predicted, actual, off, verdictChange(vv))
 	}
 	return t
 }
 
 // roundsTable holds what the fixes of each round were to save in a variant
 // against what they did.
-func roundsTable(rounds []whittle.VerifiedRound) table {
-	t := table{columns: []column{right("Round"), flexible("Variant"), wrapped("Fixes"), spare(2, right("Predicted")), right("Actual"), spare(1, right("Off by"))}}
+func roundsTable(rounds []whittle.VerifiedRound) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("Round"), page.Flexible("Variant"), page.Wrapped("Fixes"), page.Spare(2, page.Right("Predicted")), page.Right("Actual"), page.Spare(1, page.Right("Off by"))}}
 	for _, r := range rounds {
-		t.row(text(fmt.Sprint(r.Round)), text(r.Variant), text(strings.Join(r.Rules, ", ")), text(savingText(r.Predicted)),
+		t.Row(page.Text(fmt.Sprint(r.Round)), page.Text(r.Variant), page.Text(strings.Join(r.Rules, ", ")), page.Text(savingText(r.Predicted)),
 			savingCell(whittle.Saving{Low: r.Saved, High: r.Saved}), savedError(r.Predicted, r.Saved))
 	}
 	return t
@@ -335,19 +336,19 @@ func outcomeSize(o whittle.Outcome) string {
 
 // verdictChange answers whether a variant runs: "no → yes", or one word where
 // nothing changed.
-func verdictChange(v whittle.VerifiedVariant) cell {
+func verdictChange(v whittle.VerifiedVariant) page.Cell {
 	answers := map[whittle.Verdict]string{whittle.Runs: "yes", whittle.Fails: "no", whittle.Unknown: statusWord(whittle.Unknown)}
 	after := statusCell(v.After.Verdict)
-	after.text = answers[v.After.Verdict]
+	after.Text = answers[v.After.Verdict]
 	if v.Before.Verdict != v.After.Verdict {
-		after.text = answers[v.Before.Verdict] + " → " + after.text
+		after.Text = answers[v.Before.Verdict] + " → " + after.Text
 	}
 	return after
 }
 
 // verifiedWords are what the table has no room for: commands and problems.
-func verifiedWords(v *whittle.Verification) list {
-	var items list
+func verifiedWords(v *whittle.Verification) page.List {
+	var items page.List
 	for _, vv := range v.Variants {
 		if vv.Before.Commands+vv.After.Commands > 0 {
 			items = append(items, fmt.Sprintf("%s: %d of %d commands passed before, %d of %d after.", vv.Name,
@@ -367,28 +368,28 @@ func verifiedWords(v *whittle.Verification) list {
 		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
 		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)
 	}
-	return append(items, fmt.Sprintf("%d %s to find out.", v.Builds, plural(v.Builds, "builds")))
+	return append(items, fmt.Sprintf("%d %s to find out.", v.Builds, page.Plural(v.Builds, "builds")))
 }
 
 // outcomeWords say what is wrong with an image, if anything is.
-func outcomeWords(name string, o whittle.Outcome) list {
+func outcomeWords(name string, o whittle.Outcome) page.List {
 	switch {
 	case o.Build != whittle.Built && o.Problem != "":
-		return list{fmt.Sprintf("%s, %s: %s", name, buildWord(o.Build), o.Problem)}
+		return page.List{fmt.Sprintf("%s, %s: %s", name, buildWord(o.Build), o.Problem)}
 	case o.Build != whittle.Built:
-		return list{name + ", " + buildWord(o.Build) + "."}
+		return page.List{name + ", " + buildWord(o.Build) + "."}
 	case o.Problem != "":
-		return list{name + ": " + o.Problem}
+		return page.List{name + ": " + o.Problem}
 	}
 	return nil
 }
 
 // verifiedRows say where the difference of each variant is.
-func verifiedRows(d *document, level int, v *whittle.Verification) {
+func verifiedRows(d *page.Document, level int, v *whittle.Verification) {
 	for _, vv := range v.Variants {
 		if len(vv.Rows) == 0 {
 			continue
 		}
-		d.add(heading{level, "Where the difference of " + vv.Name + " is"}, rowsTable(vv.Rows, 2*most))
+		d.Add(page.Heading{Level: level, Text: "Where the difference of " + vv.Name + " is"}, rowsTable(vv.Rows, 2*most))
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -98,58 +99,60 @@ func goldens() map[string]func(b *bytes.Buffer) error {
 	c := comparison()
 	in := inspection("docker:app", 200_900_000)
 	return map[string]func(b *bytes.Buffer) error{
-		"study.txt":         func(b *bytes.Buffer) error { return StudyText(b, study(), Style{}) },
-		"study.color.txt":   func(b *bytes.Buffer) error { return StudyText(b, study(), Style{Color: true}) },
+		"study.txt":         func(b *bytes.Buffer) error { return StudyText(b, study(), page.Style{}) },
+		"study.color.txt":   func(b *bytes.Buffer) error { return StudyText(b, study(), page.Style{Color: true}) },
 		"study.md":          func(b *bytes.Buffer) error { return StudyMarkdown(b, study()) },
 		"study.json":        func(b *bytes.Buffer) error { return jsontext.Write(b, study()) },
-		"inspect.txt":       func(b *bytes.Buffer) error { return InspectionText(b, in, Style{}, 10) },
-		"inspect.40.txt":    func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), Style{Width: 40}, 10) },
-		"inspect.80.txt":    func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), Style{}, 10) },
-		"inspect.120.txt":   func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), Style{Width: 120}, 10) },
-		"inspect.all.txt":   func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), Style{Base: true}, 0) },
-		"inspect.color.txt": func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), Style{Color: true}, 10) },
-		"check.40.txt":      func(b *bytes.Buffer) error { return CheckText(b, brokenCheck(), Style{Width: 40}) },
-		"check.txt":         func(b *bytes.Buffer) error { return CheckText(b, brokenCheck(), Style{}) },
-		"check.run.txt":     func(b *bytes.Buffer) error { return CheckText(b, ranCheck(), Style{}) },
-		"check.120.txt":     func(b *bytes.Buffer) error { return CheckText(b, brokenCheck(), Style{Width: 120}) },
-		"compare.40.txt":    func(b *bytes.Buffer) error { return ComparisonText(b, &c, Style{Width: 40}, 2) },
-		"study.40.txt":      func(b *bytes.Buffer) error { return StudyText(b, study(), Style{Width: 40}) },
-		"study.120.txt":     func(b *bytes.Buffer) error { return StudyText(b, study(), Style{Width: 120}) },
-		"advise.40.txt":     func(b *bytes.Buffer) error { return AdviceText(b, advice(), Style{Width: 40}) },
-		"fix.40.txt":        func(b *bytes.Buffer) error { return RepairText(b, repair(), Style{Width: 40}) },
-		"forecast.40.txt":   func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{Width: 40}) },
-		"simulate.40.txt":   func(b *bytes.Buffer) error { return SimulationText(b, simulation(), Style{Width: 40}) },
-		"simulate.120.txt":  func(b *bytes.Buffer) error { return SimulationText(b, simulation(), Style{Width: 120}) },
+		"inspect.txt":       func(b *bytes.Buffer) error { return InspectionText(b, in, page.Style{}, 10) },
+		"inspect.40.txt":    func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), page.Style{Width: 40}, 10) },
+		"inspect.80.txt":    func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), page.Style{}, 10) },
+		"inspect.120.txt":   func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), page.Style{Width: 120}, 10) },
+		"inspect.all.txt":   func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), page.Style{Base: true}, 0) },
+		"inspect.color.txt": func(b *bytes.Buffer) error { return InspectionText(b, dashboard(), page.Style{Color: true}, 10) },
+		"check.40.txt":      func(b *bytes.Buffer) error { return CheckText(b, brokenCheck(), page.Style{Width: 40}) },
+		"check.txt":         func(b *bytes.Buffer) error { return CheckText(b, brokenCheck(), page.Style{}) },
+		"check.run.txt":     func(b *bytes.Buffer) error { return CheckText(b, ranCheck(), page.Style{}) },
+		"check.120.txt":     func(b *bytes.Buffer) error { return CheckText(b, brokenCheck(), page.Style{Width: 120}) },
+		"compare.40.txt":    func(b *bytes.Buffer) error { return ComparisonText(b, &c, page.Style{Width: 40}, 2) },
+		"study.40.txt":      func(b *bytes.Buffer) error { return StudyText(b, study(), page.Style{Width: 40}) },
+		"study.120.txt":     func(b *bytes.Buffer) error { return StudyText(b, study(), page.Style{Width: 120}) },
+		"advise.40.txt":     func(b *bytes.Buffer) error { return AdviceText(b, advice(), page.Style{Width: 40}) },
+		"fix.40.txt":        func(b *bytes.Buffer) error { return RepairText(b, repair(), page.Style{Width: 40}) },
+		"forecast.40.txt":   func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), page.Style{Width: 40}) },
+		"simulate.40.txt":   func(b *bytes.Buffer) error { return SimulationText(b, simulation(), page.Style{Width: 40}) },
+		"simulate.120.txt":  func(b *bytes.Buffer) error { return SimulationText(b, simulation(), page.Style{Width: 120}) },
 		"inspect.md":        func(b *bytes.Buffer) error { return InspectionMarkdown(b, in, 10) },
 		"inspect.json":      func(b *bytes.Buffer) error { return jsontext.Write(b, in) },
-		"compare.txt":       func(b *bytes.Buffer) error { return ComparisonText(b, &c, Style{}, 2) },
+		"compare.txt":       func(b *bytes.Buffer) error { return ComparisonText(b, &c, page.Style{}, 2) },
 		"compare.md":        func(b *bytes.Buffer) error { return ComparisonMarkdown(b, &c, 0) },
 		"compare.json":      func(b *bytes.Buffer) error { return jsontext.Write(b, c) },
-		"compare.wide.txt":  func(b *bytes.Buffer) error { return ComparisonText(b, &c, Style{Width: 120}, 0) },
+		"compare.wide.txt":  func(b *bytes.Buffer) error { return ComparisonText(b, &c, page.Style{Width: 120}, 0) },
 
-		"advise.txt":         func(b *bytes.Buffer) error { return AdviceText(b, advice(), Style{}) },
-		"advise.color.txt":   func(b *bytes.Buffer) error { return AdviceText(b, advice(), Style{Color: true}) },
-		"advise.wide.txt":    func(b *bytes.Buffer) error { return AdviceText(b, advice(), Style{Width: 120, Verbose: true}) },
+		"advise.txt":         func(b *bytes.Buffer) error { return AdviceText(b, advice(), page.Style{}) },
+		"advise.color.txt":   func(b *bytes.Buffer) error { return AdviceText(b, advice(), page.Style{Color: true}) },
+		"advise.wide.txt":    func(b *bytes.Buffer) error { return AdviceText(b, advice(), page.Style{Width: 120, Verbose: true}) },
 		"advise.md":          func(b *bytes.Buffer) error { return AdviceMarkdown(b, advice()) },
 		"advise.json":        func(b *bytes.Buffer) error { return jsontext.Write(b, advice()) },
-		"simulate.txt":       func(b *bytes.Buffer) error { return SimulationText(b, simulation(), Style{}) },
+		"simulate.txt":       func(b *bytes.Buffer) error { return SimulationText(b, simulation(), page.Style{}) },
 		"simulate.md":        func(b *bytes.Buffer) error { return SimulationMarkdown(b, simulation()) },
 		"simulate.json":      func(b *bytes.Buffer) error { return jsontext.Write(b, simulation()) },
-		"forecast.txt":       func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{}) },
-		"forecast.color.txt": func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{Color: true}) },
-		"forecast.wide.txt":  func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), Style{Width: 120, Verbose: true}) },
-		"forecast.md":        func(b *bytes.Buffer) error { return ForecastsMarkdown(b, forecasts()) },
-		"forecast.json":      func(b *bytes.Buffer) error { return jsontext.Write(b, forecasts()) },
-		"fix.txt":            func(b *bytes.Buffer) error { return RepairText(b, repair(), Style{}) },
-		"fix.color.txt":      func(b *bytes.Buffer) error { return RepairText(b, repair(), Style{Color: true}) },
-		"fix.wide.txt":       func(b *bytes.Buffer) error { return RepairText(b, written(), Style{Width: 120, Verbose: true}) },
-		"fix.md":             func(b *bytes.Buffer) error { return RepairMarkdown(b, repair()) },
-		"fix.json":           func(b *bytes.Buffer) error { return jsontext.Write(b, repair()) },
-		"proven.txt":         func(b *bytes.Buffer) error { return StudyText(b, proven(), Style{}) },
-		"proven.wide.txt":    func(b *bytes.Buffer) error { return StudyText(b, proven(), Style{Width: 120}) },
-		"proven.color.txt":   func(b *bytes.Buffer) error { return StudyText(b, proven(), Style{Color: true}) },
-		"proven.md":          func(b *bytes.Buffer) error { return StudyMarkdown(b, proven()) },
-		"proven.json":        func(b *bytes.Buffer) error { return jsontext.Write(b, proven()) },
+		"forecast.txt":       func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), page.Style{}) },
+		"forecast.color.txt": func(b *bytes.Buffer) error { return ForecastsText(b, forecasts(), page.Style{Color: true}) },
+		"forecast.wide.txt": func(b *bytes.Buffer) error {
+			return ForecastsText(b, forecasts(), page.Style{Width: 120, Verbose: true})
+		},
+		"forecast.md":      func(b *bytes.Buffer) error { return ForecastsMarkdown(b, forecasts()) },
+		"forecast.json":    func(b *bytes.Buffer) error { return jsontext.Write(b, forecasts()) },
+		"fix.txt":          func(b *bytes.Buffer) error { return RepairText(b, repair(), page.Style{}) },
+		"fix.color.txt":    func(b *bytes.Buffer) error { return RepairText(b, repair(), page.Style{Color: true}) },
+		"fix.wide.txt":     func(b *bytes.Buffer) error { return RepairText(b, written(), page.Style{Width: 120, Verbose: true}) },
+		"fix.md":           func(b *bytes.Buffer) error { return RepairMarkdown(b, repair()) },
+		"fix.json":         func(b *bytes.Buffer) error { return jsontext.Write(b, repair()) },
+		"proven.txt":       func(b *bytes.Buffer) error { return StudyText(b, proven(), page.Style{}) },
+		"proven.wide.txt":  func(b *bytes.Buffer) error { return StudyText(b, proven(), page.Style{Width: 120}) },
+		"proven.color.txt": func(b *bytes.Buffer) error { return StudyText(b, proven(), page.Style{Color: true}) },
+		"proven.md":        func(b *bytes.Buffer) error { return StudyMarkdown(b, proven()) },
+		"proven.json":      func(b *bytes.Buffer) error { return jsontext.Write(b, proven()) },
 	}
 }
 
@@ -198,8 +201,8 @@ func checkWidth(t *testing.T, name, text string) {
 	copied := dockerfile + diff
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
-		if width(line) > cells && strings.Contains(strings.TrimSpace(line), " ") && !strings.Contains(copied, line) {
-			t.Errorf("%d columns of %d: %s", width(line), cells, line)
+		if page.Width(line) > cells && strings.Contains(strings.TrimSpace(line), " ") && !strings.Contains(copied, line) {
+			t.Errorf("%d columns of %d: %s", page.Width(line), cells, line)
 		}
 	}
 }
@@ -384,7 +387,7 @@ func knownFigures(known map[string]bool, v any) {
 		known[whittle.Bytes(int64(v))] = true
 		known[whittle.Bytes(int64(-v))] = true
 		known[whittle.SignedBytes(int64(v))] = true
-		known[seconds(v)], known[fmt.Sprintf("%.1f s", v)] = true, true
+		known[page.Seconds(v)], known[fmt.Sprintf("%.1f s", v)] = true, true
 		known[fmt.Sprintf("%+.1f %%", v)] = true
 		known[fmt.Sprintf("%.1f %%", v)] = true
 	}
@@ -410,23 +413,4 @@ func predictions(v map[string]any) []float64 {
 		collect(f["saving"])
 	}
 	return out
-}
-
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{"plain": "plain", "naïve ✓": "naïve ✓", "a\x1b[31mb": `a\x1b[31mb`, "a\xffb": `a\xffb`, "x\u202ey": `x\xe2\x80\xaey`, "tab\t": `tab\x09`} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestWrapAndShorten(t *testing.T) {
-	if diff := cmp.Diff([]string{"a bb", "ccc", "dddddddd"}, wrap("a bb ccc dddddddd", 5)); diff != "" {
-		t.Error(diff)
-	}
-	for n, want := range map[int]string{20: "usr/local/lib", 9: "usr/l…lib", 3: "…"} {
-		if got := shorten("usr/local/lib", n); got != want {
-			t.Errorf("shorten to %d = %q, want %q", n, got, want)
-		}
-	}
 }

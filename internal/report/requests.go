@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // requestWord is what a request was answered: "404", or why it was not.
@@ -17,8 +18,8 @@ func requestWord(r whittle.RequestRun) string {
 
 // requestChanges say what an image's start answered before and after. What
 // failed before is no evidence.
-func requestChanges(before, after []whittle.RequestRun) list {
-	var items list
+func requestChanges(before, after []whittle.RequestRun) page.List {
+	var items page.List
 	for i, was := range before {
 		item := fmt.Sprintf("GET %s: %s before", was.Path, requestWord(was))
 		if i < len(after) && after[i].Path == was.Path {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // span says a range of sizes: "12.3–15.0 MB", "900.0 kB–1.2 MB". Ends that
@@ -35,14 +36,14 @@ func savingText(s whittle.Saving) string {
 	return span(s.Low, s.High)
 }
 
-func savingCell(s whittle.Saving) cell {
+func savingCell(s whittle.Saving) page.Cell {
 	switch {
 	case s.High < 0:
-		return toned(savingText(s), bad)
+		return page.Toned(savingText(s), page.Bad)
 	case s.Low > 0:
-		return toned(savingText(s), good)
+		return page.Toned(savingText(s), page.Good)
 	}
-	return text(savingText(s))
+	return page.Text(savingText(s))
 }
 
 // together says what findings save in all: "save 12.3 MB together".
@@ -60,25 +61,25 @@ func together(s whittle.Saving, n int) string {
 // savedError is how far a predicted saving is from the actual one: "exact",
 // "within" its range, "under half" of it, or the distance of the nearer end in
 // percent of the actual one, which says nothing above 100 %.
-func savedError(predicted whittle.Saving, saved int64) cell {
+func savedError(predicted whittle.Saving, saved int64) page.Cell {
 	nearer := predicted.Low
 	if saved > predicted.High {
 		nearer = predicted.High
 	}
 	switch {
 	case predicted.Exact() && predicted.Low == saved:
-		return toned("exact", good)
+		return page.Toned("exact", page.Good)
 	case predicted.Low <= saved && saved <= predicted.High:
-		return toned("within", good)
+		return page.Toned("within", page.Good)
 	case disappoints(predicted, saved):
-		return toned("under half", bad)
+		return page.Toned("under half", page.Bad)
 	case saved == 0:
-		return text(whittle.SignedBytes(nearer))
+		return page.Text(whittle.SignedBytes(nearer))
 	}
 	if off := offBy(nearer, saved); off > 100 || off < -100 {
-		return toned("far off", bad)
+		return page.Toned("far off", page.Bad)
 	}
-	return text(percentOff(nearer, saved))
+	return page.Text(percentOff(nearer, saved))
 }
 
 // disappoints says that a fix saved less than half of what it was to save.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // nobody is the author of patches where git's user is not known.
@@ -19,7 +20,7 @@ func RepairSeries(w io.Writer, r *whittle.Repair) error {
 	s := r.Series
 	author := nobody
 	if s.Author != "" {
-		author = Plain(s.Author)
+		author = page.Plain(s.Author)
 	}
 	date, err := time.Parse(time.RFC3339, s.Date)
 	if err != nil {
@@ -32,13 +33,13 @@ func RepairSeries(w io.Writer, r *whittle.Repair) error {
 		}
 		var b strings.Builder
 		fmt.Fprintf(&b, "From %040d Mon Sep 17 00:00:00 2001\n", 0)
-		fmt.Fprintf(&b, "From: %s\nDate: %s\nSubject: [PATCH%s] %s\n", author, date.Format(time.RFC1123Z), number, Plain(c.Subject))
+		fmt.Fprintf(&b, "From: %s\nDate: %s\nSubject: [PATCH%s] %s\n", author, date.Format(time.RFC1123Z), number, page.Plain(c.Subject))
 		b.WriteString("MIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n\n")
 		for line := range strings.Lines(c.Body) {
 			if strings.HasPrefix(line, "From ") {
 				b.WriteByte('>')
 			}
-			b.WriteString(Plain(strings.TrimRight(line, "\n")) + "\n")
+			b.WriteString(page.Plain(strings.TrimRight(line, "\n")) + "\n")
 		}
 		b.WriteString("---\n\n")
 		for _, f := range c.Files {
@@ -68,7 +69,7 @@ func mailedDiff(prefix string, f whittle.FileChange) string {
 	_, hunks, _ = strings.Cut(hunks, "\n")
 	var b strings.Builder
 	for line := range strings.Lines(hunks) {
-		b.WriteString(copyable(strings.TrimSuffix(line, "\n")) + "\n")
+		b.WriteString(page.Copyable(strings.TrimSuffix(line, "\n")) + "\n")
 	}
 	return head + "--- " + from + "\n+++ " + quotedPath("b/"+name) + "\n" + b.String()
 }

@@ -7,20 +7,23 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // StudyText writes a study for a terminal.
-func StudyText(w io.Writer, s *whittle.Study, st Style) error {
-	return writeText(w, studyDoc(s, true), st)
+func StudyText(w io.Writer, s *whittle.Study, st page.Style) error {
+	return page.WriteText(w, studyDoc(s, true), st)
 }
 
 // StudyMarkdown writes a study as Markdown. Every figure in it is in the JSON.
-func StudyMarkdown(w io.Writer, s *whittle.Study) error { return writeMarkdown(w, studyDoc(s, false)) }
+func StudyMarkdown(w io.Writer, s *whittle.Study) error {
+	return page.WriteMarkdown(w, studyDoc(s, false))
+}
 
 // studyDoc is a study; screen sums up the base image's layers and small ones,
 // which a report has all.
-func studyDoc(s *whittle.Study, screen bool) document {
-	var d document
+func studyDoc(s *whittle.Study, screen bool) page.Document {
+	var d page.Document
 	title := "Study of " + s.Project
 	if b := s.Best; b != nil {
 		title += fmt.Sprintf(": %s → %s", whittle.Bytes(b.Original.Size), whittle.Bytes(b.Sizes.Size))
@@ -28,20 +31,20 @@ func studyDoc(s *whittle.Study, screen bool) document {
 			title += " (" + change + ")"
 		}
 	}
-	d.add(heading{1, title + startsNotRun(notRunVariants(s))})
-	d.add(summaryTable(s), explained("size", "download", "wasted"))
+	d.Add(page.Heading{Level: 1, Text: title + startsNotRun(notRunVariants(s))})
+	d.Add(summaryTable(s), page.Explained("size", "download", "wasted"))
 	if words := studyWords(s); len(words) > 0 {
-		d.add(list(words))
+		d.Add(page.List(words))
 	}
-	if name, t := studySavings(s); len(t.rows) > 0 {
-		d.add(heading{2, "Largest savings of " + name}, t)
+	if name, t := studySavings(s); len(t.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Largest savings of " + name}, t)
 	}
-	d.next(studyNext(s))
-	d.add(para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
-	if t := timesTable(s); len(t.rows) > 0 {
-		d.add(heading{2, "Download and times"}, t)
+	d.Next(studyNext(s))
+	d.Add(page.Para(fmt.Sprintf("%s. %s. Engine: %s %s.", s.Date, machineLine(s.Machine), s.Machine.Engine.Kind, s.Machine.Engine.Version)))
+	if t := timesTable(s); len(t.Rows) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Download and times"}, t)
 		if notes := timeNotes(s); len(notes) > 0 {
-			d.add(list(notes))
+			d.Add(page.List(notes))
 		}
 	}
 	failuresSection(&d, s)
@@ -51,23 +54,23 @@ func studyDoc(s *whittle.Study, screen bool) document {
 	nextSection(&d, s)
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
-			few := cutoff{}
+			few := page.Cutoff{}
 			if screen {
-				few.whole = v.Inspect.Sizes.Size
+				few.Whole = v.Inspect.Sizes.Size
 			}
-			d.add(heading{2, "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect, few, screen))
-			if t := wastedTable(v.Inspect, cutoff{rows: 5}); len(t.rows) > 0 {
-				d.add(heading{3, "Wasted bytes of " + v.Name}, t)
+			d.Add(page.Heading{Level: 2, Text: "Layers of " + v.Name + " (" + v.Dockerfile + ")"}, layersTable(v.Inspect, few, screen))
+			if t := wastedTable(v.Inspect, page.Cutoff{Rows: 5}); len(t.Rows) > 0 {
+				d.Add(page.Heading{Level: 3, Text: "Wasted bytes of " + v.Name}, t)
 			}
 		}
 	}
 	for _, diff := range s.Differences {
-		d.add(heading{2, fmt.Sprintf("From %s to %s", diff.Base, diff.Variant)})
+		d.Add(page.Heading{Level: 2, Text: fmt.Sprintf("From %s to %s", diff.Base, diff.Variant)})
 		if len(diff.Words) > 0 {
-			d.add(list(diff.Words))
+			d.Add(page.List(diff.Words))
 		}
-		if t := compareTable(&diff.Comparison, 10); len(t.rows) > 0 {
-			d.add(t)
+		if t := compareTable(&diff.Comparison, 10); len(t.Rows) > 0 {
+			d.Add(t)
 		}
 	}
 	notBuiltSection(&d, s)
@@ -76,7 +79,7 @@ func studyDoc(s *whittle.Study, screen bool) document {
 
 // studySavings has the largest findings of the first variant that has any, and
 // its name.
-func studySavings(s *whittle.Study) (string, table) {
+func studySavings(s *whittle.Study) (string, page.Table) {
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
 			continue
@@ -87,20 +90,20 @@ func studySavings(s *whittle.Study) (string, table) {
 				of = append(of, f)
 			}
 		}
-		if t := largestSavings(of, v.Inspect.Sizes.Size); len(t.rows) > 0 {
+		if t := largestSavings(of, v.Inspect.Sizes.Size); len(t.Rows) > 0 {
 			return v.Name, t
 		}
 	}
-	return "", table{}
+	return "", page.Table{}
 }
 
 // studyNext is the command that does what the study shows.
-func studyNext(s *whittle.Study) *nextStep {
+func studyNext(s *whittle.Study) *page.NextStep {
 	switch n := fixable(s.Findings); {
 	case s.Repair != nil:
 		return repairNext(s.Repair)
 	case n > 0:
-		return ofProject("make the edits of a low risk, and run the result", "fix", "--verify")
+		return page.OfProject("make the edits of a low risk, and run the result", "fix", "--verify")
 	}
 	return nil
 }
@@ -137,15 +140,15 @@ func machineLine(m whittle.Machine) string {
 	if m.CPU != "" {
 		parts = append(parts, m.CPU)
 	}
-	parts = append(parts, fmt.Sprintf("%d %s", m.Cores, plural(m.Cores, "cores")))
+	parts = append(parts, fmt.Sprintf("%d %s", m.Cores, page.Plural(m.Cores, "cores")))
 	if m.Memory > 0 {
 		parts = append(parts, whittle.Bytes(m.Memory)+" memory")
 	}
 	return strings.Join(parts, ", ")
 }
 
-func summaryTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), right("Size"), {head: "Share", bars: 8, spare: 6}, spare(3, right("Download")), spare(1, right("Wasted")), spare(2, right("Change")), spare(7, right("Percent")), left("Status")}}
+func summaryTable(s *whittle.Study) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Variant"), page.Right("Size"), {Head: "Share", Bars: 8, Spare: 6}, page.Spare(3, page.Right("Download")), page.Spare(1, page.Right("Wasted")), page.Spare(2, page.Right("Change")), page.Spare(7, page.Right("Percent")), page.Left("Status")}}
 	var largest int64
 	for _, v := range s.Variants {
 		if v.Inspect != nil {
@@ -154,22 +157,22 @@ func summaryTable(s *whittle.Study) table {
 	}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
-			t.row(text(v.Name), text("–"), cell{}, text("–"), text("–"), text(""), text(""), toned(buildWord(v.Build.Status), faint))
+			t.Row(page.Text(v.Name), page.Text("–"), page.Cell{}, page.Text("–"), page.Text("–"), page.Text(""), page.Text(""), page.Toned(buildWord(v.Build.Status), page.Faint))
 			continue
 		}
 		change, percent := "", ""
-		tn := plain
+		tn := page.Normal
 		if c := v.Change; c != nil {
 			change, percent = whittle.SignedBytes(c.Size), fmt.Sprintf("%+.1f %%", c.Percent)
 			if c.Size > 0 {
-				tn = bad
+				tn = page.Bad
 			} else if c.Size < 0 {
-				tn = good
+				tn = page.Good
 			}
 		}
 		size := v.Inspect.Sizes
-		t.row(text(v.Name), text(whittle.Bytes(size.Size)), shareCell(size.Size, largest), text(optionalBytes(downloadOf(v))), text(whittle.Bytes(size.Wasted)),
-			toned(change, tn), toned(percent, tn), neededCell(statusCell(variantStatus(v)), v.Run.Needs()))
+		t.Row(page.Text(v.Name), page.Text(whittle.Bytes(size.Size)), page.ShareCell(size.Size, largest), page.Text(optionalBytes(downloadOf(v))), page.Text(whittle.Bytes(size.Wasted)),
+			page.Toned(change, tn), page.Toned(percent, tn), neededCell(statusCell(variantStatus(v)), v.Run.Needs()))
 	}
 	return t
 }
@@ -202,20 +205,20 @@ func required(v whittle.Variant, p whittle.Problem) bool {
 	})
 }
 
-func statusCell(status whittle.Verdict) cell {
+func statusCell(status whittle.Verdict) page.Cell {
 	switch status {
 	case whittle.Runs:
-		return toned(string(status), good)
+		return page.Toned(string(status), page.Good)
 	case whittle.Fails:
-		return toned(statusWord(status), bad)
+		return page.Toned(statusWord(status), page.Bad)
 	}
-	return toned(statusWord(status), faint)
+	return page.Toned(statusWord(status), page.Faint)
 }
 
 // neededCell is the status of what was run, and needs something from outside.
-func neededCell(c cell, needs string) cell {
-	if needs != "" && c.text == statusWord(whittle.Unknown) {
-		c.text = string(whittle.Unknown)
+func neededCell(c page.Cell, needs string) page.Cell {
+	if needs != "" && c.Text == statusWord(whittle.Unknown) {
+		c.Text = string(whittle.Unknown)
 	}
 	return c
 }
@@ -325,20 +328,20 @@ func checkErrors(v whittle.Variant) []whittle.Problem {
 	return out
 }
 
-func timesTable(s *whittle.Study) table {
-	t := table{columns: []column{flexible("Variant"), spare(4, right("Layers")), right("gzip"), spare(3, right("zstd")), right("Build"), spare(2, right("Rebuild")), spare(1, right("Start-up"))}}
+func timesTable(s *whittle.Study) page.Table {
+	t := page.Table{Columns: []page.Column{page.Flexible("Variant"), page.Spare(4, page.Right("Layers")), page.Right("gzip"), page.Spare(3, page.Right("zstd")), page.Right("Build"), page.Spare(2, page.Right("Rebuild")), page.Spare(1, page.Right("Start-up"))}}
 	for _, v := range s.Variants {
 		if v.Inspect == nil {
 			continue
 		}
-		build := seconds(v.Build.Seconds)
+		build := page.Seconds(v.Build.Seconds)
 		if v.Build.Image != "" {
 			build = "–"
 		} else if !v.Build.Cold {
 			build += " (cached)"
 		}
-		t.row(text(v.Name), text(fmt.Sprint(len(v.Inspect.Layers))), text(optionalBytes(v.Download.Gzip)), text(optionalBytes(v.Download.Zstd)),
-			text(build), text(optionalSeconds(v.Build.RebuildSeconds)), text(optionalSeconds(v.Run.Seconds)))
+		t.Row(page.Text(v.Name), page.Text(fmt.Sprint(len(v.Inspect.Layers))), page.Text(optionalBytes(v.Download.Gzip)), page.Text(optionalBytes(v.Download.Zstd)),
+			page.Text(build), page.Text(optionalSeconds(v.Build.RebuildSeconds)), page.Text(optionalSeconds(v.Run.Seconds)))
 	}
 	return t
 }
@@ -381,13 +384,13 @@ func optionalSeconds(s *float64) string {
 	if s == nil {
 		return "–"
 	}
-	return seconds(*s)
+	return page.Seconds(*s)
 }
 
-func failuresSection(d *document, s *whittle.Study) {
+func failuresSection(d *page.Document, s *whittle.Study) {
 	first := true
 	for _, v := range s.Variants {
-		var items list
+		var items page.List
 		found := causesOf(checkErrors(v))
 		seen := make([][]string, len(found))
 		for _, c := range v.Run.Commands {
@@ -403,44 +406,44 @@ func failuresSection(d *document, s *whittle.Study) {
 		if v.Check != nil {
 			items = append(items, v.Check.Disagreements...)
 		}
-		causes := entries{tight: true}
+		causes := page.Entries{Tight: true}
 		for i, c := range found {
 			e := c.entry(false)
 			if len(seen[i]) > 0 {
-				e.notes = append(e.notes, "Seen by running "+counted(seen[i], 2))
+				e.Notes = append(e.Notes, "Seen by running "+counted(seen[i], 2))
 			}
-			causes.rows = append(causes.rows, e)
+			causes.Rows = append(causes.Rows, e)
 		}
-		if len(items)+len(causes.rows) == 0 {
+		if len(items)+len(causes.Rows) == 0 {
 			continue
 		}
 		if first {
-			d.add(heading{2, "What does not run, and why"})
+			d.Add(page.Heading{Level: 2, Text: "What does not run, and why"})
 			first = false
 		}
-		d.add(para(v.Name + ":"))
+		d.Add(page.Para(v.Name + ":"))
 		if len(items) > 0 {
-			d.add(items)
+			d.Add(items)
 		}
-		if len(causes.rows) > 0 {
-			d.add(causes)
+		if len(causes.Rows) > 0 {
+			d.Add(causes)
 		}
 	}
 }
 
-func notBuiltSection(d *document, s *whittle.Study) {
+func notBuiltSection(d *page.Document, s *whittle.Study) {
 	first := true
 	for _, v := range s.Variants {
 		if v.Build.Status == whittle.Built {
 			continue
 		}
 		if first {
-			d.add(heading{2, "What was not built"})
+			d.Add(page.Heading{Level: 2, Text: "What was not built"})
 			first = false
 		}
-		d.add(para(fmt.Sprintf("%s (%s), %s: %s", v.Name, v.Dockerfile, buildWord(v.Build.Status), v.Build.Reason)))
+		d.Add(page.Para(fmt.Sprintf("%s (%s), %s: %s", v.Name, v.Dockerfile, buildWord(v.Build.Status), v.Build.Reason)))
 		if len(v.Build.Tail) > 0 {
-			d.add(code(v.Build.Tail))
+			d.Add(page.Code(v.Build.Tail))
 		}
 	}
 }

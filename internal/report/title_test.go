@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // TestAdviceTitles: the first line says the result whatever it is.
@@ -24,7 +25,7 @@ func TestAdviceTitles(t *testing.T) {
 	} {
 		a.Image.Ref, a.Sizes.Size = "app", 895_500_000
 		var b bytes.Buffer
-		if err := AdviceText(&b, a, Style{Width: 200}); err != nil {
+		if err := AdviceText(&b, a, page.Style{Width: 200}); err != nil {
 			t.Fatal(err)
 		}
 		if got, _, _ := strings.Cut(b.String(), "\n"); got != want {

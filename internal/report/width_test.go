@@ -2,83 +2,18 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 )
-
-func TestWidth(t *testing.T) {
-	for s, want := range map[string]int{"": 0, "abc": 3, "é": 1, "e\u0301": 1, "漢字": 4, "ｆ": 2, "カ": 2, "ｶ": 1, "한": 2, "\u1112\u1161\u11ab": 2, "a\u200db": 2, "…–→": 3, "😀": 2} {
-		if got := width(s); got != want {
-			t.Errorf("width(%q) = %d, want %d", s, got, want)
-		}
-	}
-	for _, c := range []struct {
-		s    string
-		n    int
-		want string
-	}{{"漢漢漢漢", 8, "漢漢漢漢"}, {"漢漢漢漢", 7, "漢漢…漢"}, {"e\u0301e\u0301e\u0301e\u0301e\u0301", 4, "e\u0301e\u0301…e\u0301"}, {"abcdef", 3, "…"}} {
-		if got := shorten(c.s, c.n); got != c.want {
-			t.Errorf("shorten(%q, %d) = %q, want %q", c.s, c.n, got, c.want)
-		}
-	}
-}
-
-// TestShorten: whatever the text, it fits.
-func TestShorten(t *testing.T) {
-	texts := rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("ab /漢\u0301…한é")), 0, 60, -1), 1, 12)
-	rapid.Check(t, func(t *rapid.T) {
-		all, n := texts.Draw(t, "texts"), rapid.IntRange(1, 40).Draw(t, "cells")
-		if slices.Contains(all, "") {
-			all[0] = "x"
-		}
-		for i, s := range shortenDistinct(all, n, shorten) {
-			if width(s) > n || !utf8.ValidString(s) {
-				t.Fatalf("%q became %q: %d cells of %d", all[i], s, width(s), n)
-			}
-			if width(all[i]) <= n && s != all[i] {
-				t.Fatalf("%q fits, and became %q", all[i], s)
-			}
-		}
-	})
-}
-
-// TestRowsApart: rows of one shape can be told apart, wherever they part.
-func TestRowsApart(t *testing.T) {
-	words := []string{"gcc", "texlive", "curl", "git", "make", "postgresql-client-16", "nodejs", "ffmpeg"}
-	shapes := []string{
-		"RUN set -eux; apt-get update && apt-get install -y --no-install-recommends %s && rm -rf /var/lib/apt/lists/*",
-		"COPY --from=builder --chown=nonroot:nonroot /usr/local/lib/python3.13/site-packages/%s /usr/local/lib/python3.13/site-packages/ # buildkit",
-		"%s is the first word of a line that is much longer than the column in which it has to be shown",
-		"RUN curl --fail --silent --show-error --location https://example.org/downloads/tools/releases/latest/download/%s.tar.gz",
-	}
-	for _, shape := range shapes {
-		for _, n := range []int{24, 48, 80} {
-			var texts []string
-			for _, w := range words {
-				texts = append(texts, fmt.Sprintf(shape, w))
-			}
-			got := shortenDistinct(texts, n, shorten)
-			if sorted := slices.Compact(slices.Sorted(slices.Values(got))); len(sorted) != len(texts) {
-				t.Errorf("%d cells: %q", n, got)
-			}
-		}
-	}
-	same := shortenDistinct([]string{strings.Repeat("x", 50), strings.Repeat("x", 50), "y"}, 20, shorten)
-	if same[0] != same[1] || same[2] != "y" {
-		t.Errorf("%q", same)
-	}
-}
 
 // TestOwnersKeepTheirNames: a long version is cut before the owner is.
 func TestOwnersKeepTheirNames(t *testing.T) {
@@ -88,7 +23,7 @@ func TestOwnersKeepTheirNames(t *testing.T) {
 		{Owner: whittle.Owner{Ecosystem: "instruction", Name: "RUN " + strings.Repeat("漢", 90)}, Layer: ptr(3)},
 	}}
 	var b strings.Builder
-	if err := InspectionText(&b, in, Style{Width: 80}, 0); err != nil {
+	if err := InspectionText(&b, in, page.Style{Width: 80}, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"python3-really-long-name-headless", "node-lodash-packages ", "layer 3: RUN 漢"} {
@@ -97,7 +32,7 @@ func TestOwnersKeepTheirNames(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(b.String()) {
-		if n := width(strings.TrimSuffix(line, "\n")); n > 80 {
+		if n := page.Width(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("%d cells: %s", n, line)
 		}
 	}
@@ -115,11 +50,11 @@ func TestInspectionFits(t *testing.T) {
 	in.Packages = append(in.Packages, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "deb", Name: "libc6", Version: "2.41-12+deb13u1"}, Visible: 12_000_000, Files: 300})
 	for _, cells := range []int{40, 56, 80, 120} {
 		var b strings.Builder
-		if err := InspectionText(&b, in, Style{Width: cells}, 0); err != nil {
+		if err := InspectionText(&b, in, page.Style{Width: cells}, 0); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
-			if n := width(strings.TrimSuffix(line, "\n")); n > cells {
+			if n := page.Width(strings.TrimSuffix(line, "\n")); n > cells {
 				t.Errorf("%d of %d cells: %s", n, cells, line)
 			}
 		}
@@ -146,7 +81,7 @@ func TestReportsFit(t *testing.T) {
 		}
 	}
 	for _, cells := range []int{40, 56, 80, 120} {
-		st := Style{Width: cells}
+		st := page.Style{Width: cells}
 		for name, write := range map[string]func(io.Writer) error{
 			"study":      func(w io.Writer) error { return StudyText(w, s, st) },
 			"comparison": func(w io.Writer) error { return ComparisonText(w, &c, st, 0) },
@@ -160,7 +95,7 @@ func TestReportsFit(t *testing.T) {
 			}
 			for line := range strings.Lines(b.String()) {
 				line = strings.TrimSuffix(line, "\n")
-				if n := width(line); n > cells && !copied[line] && strings.Contains(strings.TrimSpace(line), " ") {
+				if n := page.Width(line); n > cells && !copied[line] && strings.Contains(strings.TrimSpace(line), " ") {
 					t.Errorf("%s: %d of %d cells: %s", name, n, cells, line)
 				}
 			}
@@ -205,28 +140,5 @@ func TestNamesInJSON(t *testing.T) {
 	}
 	if want := "{\n  \"cause\": \"deleted\",\n  \"none\": null,\n  \"text\": \"printf '\\\\x41'\"\n}\n"; b.String() != want {
 		t.Errorf("%s", b.String())
-	}
-}
-
-// TestContinued: a command in several lines is the same command to a shell, fits,
-// and has no word cut.
-func TestContinued(t *testing.T) {
-	words := []string{"whittle", "fix", "--strategy", "single-stage", "--verify", "--variant=a", "'a project/with a space'", "x"}
-	for n := 1; n <= len(words); n++ {
-		command := strings.Join(words[:n], " ")
-		for limit := range 100 {
-			lines := continued(words[:n], limit)
-			if got := strings.Join(strings.Fields(strings.ReplaceAll(strings.Join(lines, "\n"), "\\\n", " ")), " "); got != command {
-				t.Errorf("%d cells: %q, want %q", limit, got, command)
-			}
-			for _, l := range lines {
-				if width(l) > limit && strings.Contains(strings.TrimSuffix(strings.TrimSpace(l), ` \`), " ") && !strings.Contains(l, "'") {
-					t.Errorf("%d cells: %q", limit, l)
-				}
-			}
-			if width(command) <= limit && len(lines) != 1 {
-				t.Errorf("%d cells: %q", limit, lines)
-			}
-		}
 	}
 }

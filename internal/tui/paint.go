@@ -8,7 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // theme are the styles. They use the terminal's own sixteen colours, which its
@@ -37,7 +37,7 @@ func newTheme() theme {
 
 // plain is a text of the image or the project as one that a terminal obeys in
 // nothing.
-func plain(s string) string { return report.Plain(s) }
+func plain(s string) string { return page.Plain(s) }
 
 // cells is how many columns a text takes.
 func cells(s string) int { return ansi.StringWidth(s) }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // GitHub shows ten errors, ten warnings and ten notices of a step.
@@ -210,4 +210,4 @@ func property(s string) string { return propertyEscapes.Replace(shown(s)) }
 
 // shown is a text as a log shows it: a name from an image drives no terminal, and
 // bytes that are not UTF-8 are \xHH.
-func shown(s string) string { return report.Plain(s) }
+func shown(s string) string { return page.Plain(s) }

@@ -9,7 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -89,7 +89,7 @@ func dataOf(m *view.Model, images int) (*data, error) {
 	for _, l := range m.Layers {
 		row := layerData{Base: l.Base, Size: l.Size}
 		if l.Origin != nil {
-			row.File, row.Line, row.End = report.Plain(l.Origin.File), l.Origin.Line, max(l.Origin.Line, l.Origin.EndLine)
+			row.File, row.Line, row.End = page.Plain(l.Origin.File), l.Origin.Line, max(l.Origin.Line, l.Origin.EndLine)
 		}
 		if l.Download != nil {
 			row.Download = *l.Download
@@ -113,7 +113,7 @@ func dataOf(m *view.Model, images int) (*data, error) {
 	}
 	if m.Requirements != nil {
 		for _, r := range m.Requirements.List {
-			d.Needs = append(d.Needs, requirementData{report.Plain(r.Name), r.Own, r.Asked, append([]int{}, r.Needs...)})
+			d.Needs = append(d.Needs, requirementData{page.Plain(r.Name), r.Own, r.Asked, append([]int{}, r.Needs...)})
 		}
 	}
 	d.rows(m, maxRows/images, maxNames/images)
@@ -123,7 +123,7 @@ func dataOf(m *view.Model, images int) (*data, error) {
 }
 
 // shortName is a name for a list.
-func shortName(name string) string { return report.Plain(whittle.Shorten(name, 200)) }
+func shortName(name string) string { return page.Plain(whittle.Shorten(name, 200)) }
 
 // reasons are the chains of requirements, by what they lead to. What is asked for
 // itself has none.
@@ -142,7 +142,7 @@ func reasons(r *view.Requirements) map[string]string {
 
 func chainOf(r *view.Requirements, one int) (names []string) {
 	for _, at := range r.Why(one) {
-		names = append(names, report.Plain(r.List[at].Name))
+		names = append(names, page.Plain(r.List[at].Name))
 	}
 	return names
 }
@@ -150,7 +150,7 @@ func chainOf(r *view.Requirements, one int) (names []string) {
 func plainAll(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = report.Plain(s)
+		out[i] = page.Plain(s)
 	}
 	return out
 }
@@ -189,7 +189,7 @@ func (d *data) rows(m *view.Model, most, mostNames int) {
 		folders := folderIDs{data: d, model: m, known: map[int]int{}}
 		slices.Sort(order[:alone])
 		for _, i := range order[:alone] {
-			d.row(folders.id(m.Folder(i)), whittle.Shorten(report.Plain(m.Name(i)), maxRowName), m.Size(i), kinds[i], 1)
+			d.row(folders.id(m.Folder(i)), whittle.Shorten(page.Plain(m.Name(i)), maxRowName), m.Size(i), kinds[i], 1)
 		}
 		keys := make([]sumKey, 0, len(sums))
 		for k := range sums {
@@ -300,7 +300,7 @@ func (f *folderIDs) id(folder int) int {
 	p := f.model.FolderPath(folder)
 	n := len(f.data.Folders.Name)
 	f.known[folder] = n
-	f.data.Folders.Name = append(f.data.Folders.Name, whittle.Shorten(report.Plain(p[strings.LastIndexByte(p, '/')+1:]), maxRowName))
+	f.data.Folders.Name = append(f.data.Folders.Name, whittle.Shorten(page.Plain(p[strings.LastIndexByte(p, '/')+1:]), maxRowName))
 	f.data.Folders.Parent = append(f.data.Folders.Parent, parent)
 	return n
 }

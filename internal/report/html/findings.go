@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // finding is a finding with what became of its fix.
@@ -54,7 +54,7 @@ func (d *parts) findings() {
 	}
 	diffs := 0
 	for _, f := range list {
-		out := finding{Finding: f, Whole: whole[report.Plain(f.Variant)], Place: place(f)}
+		out := finding{Finding: f, Whole: whole[page.Plain(f.Variant)], Place: place(f)}
 		if d.Study != nil {
 			out.repaired(d.Study.Repair)
 		}
@@ -69,7 +69,7 @@ func (d *parts) findings() {
 	for _, key := range []string{"risk", "rule", "fix", "variant"} {
 		values := map[string]bool{}
 		for _, f := range d.Findings {
-			if v := map[string]string{"risk": string(f.Risk), "rule": f.Rule, "fix": f.HasFix(), "variant": report.Plain(f.Variant)}[key]; v != "" {
+			if v := map[string]string{"risk": string(f.Risk), "rule": f.Rule, "fix": f.HasFix(), "variant": page.Plain(f.Variant)}[key]; v != "" {
 				values[v] = true
 			}
 		}
@@ -83,9 +83,9 @@ func (d *parts) findings() {
 func place(f whittle.Finding) string {
 	file, line := f.Place()
 	if line > 0 {
-		return fmt.Sprintf("%s:%d", report.Plain(file), line)
+		return fmt.Sprintf("%s:%d", page.Plain(file), line)
 	}
-	return report.Plain(file)
+	return page.Plain(file)
 }
 
 // repaired adds what became of the fix.
@@ -95,7 +95,7 @@ func (f *finding) repaired(r *whittle.Repair) {
 	}
 	for _, s := range r.Steps {
 		if s.Strategy == "" && s.Finding.Fingerprint == f.Fingerprint && s.Finding.Variant == f.Variant {
-			f.Status, f.Reason, f.Saved, f.StartUp = string(s.Status), report.Plain(s.Reason), s.Saved, s.StartUp
+			f.Status, f.Reason, f.Saved, f.StartUp = string(s.Status), page.Plain(s.Reason), s.Saved, s.StartUp
 			return
 		}
 	}

@@ -2,7 +2,7 @@
 // be read, no scripts: SVG pictures and tables are made here, and the file's own
 // script only adds to them (zoom, filters, ticks). It is pure, as its sibling
 // report is: every figure is from the value that JSON has too, and all names of
-// images and projects go through [report.Plain].
+// images and projects go through [page.Plain].
 package html
 
 import (
@@ -20,6 +20,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -87,11 +88,11 @@ func delivered(source string) string {
 	return b.String()
 }
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"bytes": whittle.Bytes, "signed": whittle.SignedBytes, "plain": report.Plain, "optional": optional, "share": share, "saving": report.SavingText,
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"bytes": whittle.Bytes, "signed": whittle.SignedBytes, "plain": page.Plain, "optional": optional, "share": share, "saving": report.SavingText,
 	"bar": bar, "twice": twice, "spread": spread, "gain": gain, "thousands": func(n int) string { return whittle.Thousands(int64(n)) }, "seconds": seconds,
-	"diff": diffLines, "prose": prose, "origin": origin, "short": func(s string) string { return report.Plain(whittle.Shorten(s, 160)) },
-	"fold": foldOf, "sentence": sentence, "add": func(i int) int { return i + 1 }, "words": func(w []string) string { return report.Plain(whittle.Shorten(strings.Join(w, " "), 160)) }, "fields": view.Fields, "odd": func(i int) bool { return i%2 == 1 }, "counted": counted,
+	"diff": diffLines, "prose": prose, "origin": origin, "short": func(s string) string { return page.Plain(whittle.Shorten(s, 160)) },
+	"fold": foldOf, "sentence": sentence, "add": func(i int) int { return i + 1 }, "words": func(w []string) string { return page.Plain(whittle.Shorten(strings.Join(w, " "), 160)) }, "fields": view.Fields, "odd": func(i int) bool { return i%2 == 1 }, "counted": counted,
 	"percent": func(f float64) string { return fmt.Sprintf("%+.1f %%", f) }, "upper": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 }).Parse(pageText))
 
@@ -117,7 +118,7 @@ func Write(w io.Writer, p *Page) error {
 		return err
 	}
 	var out bytes.Buffer
-	if err := page.Execute(&out, &d); err != nil {
+	if err := pageTemplate.Execute(&out, &d); err != nil {
 		return fmt.Errorf("writing the HTML report: %w", err)
 	}
 	_, err := w.Write(out.Bytes())
@@ -167,7 +168,7 @@ func inert(text string) string {
 	b.Grow(len(text))
 	for i, r := range text {
 		switch {
-		case r == '<' || r == '>' || r == '&' || r == 0x2028 || r == 0x2029 || r > 0x7f && report.Plain(text[i:i+len(string(r))]) != text[i:i+len(string(r))]:
+		case r == '<' || r == '>' || r == '&' || r == 0x2028 || r == 0x2029 || r > 0x7f && page.Plain(text[i:i+len(string(r))]) != text[i:i+len(string(r))]:
 			for _, unit := range utf16.AppendRune(nil, r) {
 				fmt.Fprintf(&b, `\u%04x`, unit)
 			}
@@ -209,9 +210,9 @@ func seconds(s *float64) string {
 
 // origin names what made a layer.
 func origin(l view.Layer) string {
-	text := report.Plain(whittle.Shorten(whittle.StepText(l.CreatedBy, l.Comment), 200))
+	text := page.Plain(whittle.Shorten(whittle.StepText(l.CreatedBy, l.Comment), 200))
 	if l.Origin != nil {
-		return report.Plain(l.Name) + " " + text
+		return page.Plain(l.Name) + " " + text
 	}
 	if text == "" {
 		return "(not in the history)"
@@ -245,7 +246,7 @@ func parted(first, second, whole int64, class string, mark *int64) template.HTML
 
 // sentence ends a text with a period, if it has none.
 func sentence(text string) string {
-	if text = strings.TrimSpace(report.Plain(text)); text == "" || strings.ContainsAny(text[len(text)-1:], ".!?") {
+	if text = strings.TrimSpace(page.Plain(text)); text == "" || strings.ContainsAny(text[len(text)-1:], ".!?") {
 		return text
 	}
 	return text + "."
@@ -289,7 +290,7 @@ func diffLines(diff string) []diffLine {
 		}
 		words := strings.Split(line, "\t") // tabs stay: people copy it
 		for i, w := range words {
-			words[i] = report.Plain(w)
+			words[i] = page.Plain(w)
 		}
 		out = append(out, diffLine{class, strings.Join(words, "\t")})
 	}

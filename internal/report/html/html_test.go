@@ -17,8 +17,8 @@ import (
 	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -147,7 +147,7 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%q is in the file: %q", c, text[max(at-80, 0):at])
 		}
 	}
-	if !strings.Contains(seen, report.Plain(hostile)[:30]) {
+	if !strings.Contains(seen, page.Plain(hostile)[:30]) {
 		t.Error("the hostile name is not shown")
 	}
 	if m := regexp.MustCompile(`(https?:)?//[a-z]+\.`).FindString(strings.ReplaceAll(text, "http://www.w3.org/2000/svg", "")); m != "" {

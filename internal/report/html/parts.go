@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -48,7 +49,7 @@ func (d *parts) fact(name, value, note, part string) {
 func (d *parts) head() {
 	switch {
 	case d.Study != nil:
-		d.Title, d.Kind = report.Plain(d.Study.Project), "Study"
+		d.Title, d.Kind = page.Plain(d.Study.Project), "Study"
 		d.studyHead()
 	case d.Comparison != nil:
 		d.Kind = "Comparison"
@@ -56,9 +57,9 @@ func (d *parts) head() {
 	case len(d.Page.Images) > 0:
 		d.imageHead(d.Page.Images[0].Model)
 	case d.Text != nil:
-		d.Title, d.Kind = report.Plain(d.Text.Title), d.Text.Kind
+		d.Title, d.Kind = page.Plain(d.Text.Title), d.Text.Kind
 	case d.Check != nil:
-		d.Title, d.Kind = report.Plain(cmp.Or(d.Check.Image, d.Check.Project)), "Check"
+		d.Title, d.Kind = page.Plain(cmp.Or(d.Check.Image, d.Check.Project)), "Check"
 	}
 	if d.Check != nil {
 		d.fact("Does it run?", verdict(d.Check.Verdict), counted(len(d.Check.Problems), "problem"), "check")
@@ -66,7 +67,7 @@ func (d *parts) head() {
 }
 
 func (d *parts) imageHead(m *view.Model) {
-	d.Title, d.Kind = report.Plain(m.Inspection.Image.Ref), "Image"
+	d.Title, d.Kind = page.Plain(m.Inspection.Image.Ref), "Image"
 	s := m.Inspection.Sizes
 	d.fact("Size", whittle.Bytes(s.Size), "", "treemap")
 	d.fact("Download", optional(s.Download), "", "layers")
@@ -97,7 +98,7 @@ func verdict(v whittle.Verdict) string {
 func (d *parts) comparisonHead() {
 	var names []string
 	for _, i := range d.Comparison.Images {
-		names = append(names, report.Plain(i.Ref))
+		names = append(names, page.Plain(i.Ref))
 	}
 	d.Title = strings.Join(names, " → ")
 	first, last := d.Comparison.Images[0].Sizes, d.Comparison.Images[len(d.Comparison.Images)-1].Sizes
@@ -146,7 +147,7 @@ func (d *parts) studyHead() {
 	}
 	size, name := first.Inspect.Sizes, ""
 	if built > 1 {
-		name = report.Plain(first.Name)
+		name = page.Plain(first.Name)
 	}
 	if b := s.Best; b != nil && b.Sizes.Size != b.Original.Size {
 		part := "variants"
@@ -179,13 +180,13 @@ func (d *parts) startUp(first *whittle.Variant) {
 	if r := d.Study.Repair; r != nil && r.Verified != nil {
 		for _, v := range r.Verified.Variants {
 			if v.SecondsBefore != nil && v.SecondsAfter != nil {
-				d.fact("Start-up", seconds(v.SecondsBefore)+" → "+seconds(v.SecondsAfter), report.Plain(v.Name), "waterfall")
+				d.fact("Start-up", seconds(v.SecondsBefore)+" → "+seconds(v.SecondsAfter), page.Plain(v.Name), "waterfall")
 				return
 			}
 		}
 	}
 	if first.Run.Seconds != nil {
-		d.fact("Start-up", seconds(first.Run.Seconds), report.Plain(first.Name), "runs")
+		d.fact("Start-up", seconds(first.Run.Seconds), page.Plain(first.Name), "runs")
 	}
 }
 
@@ -248,7 +249,7 @@ func (d *parts) images() {
 	for n, i := range d.Page.Images {
 		m := i.Model
 		all = append(all, m.All())
-		out := &image{Model: m, Index: n, Name: report.Plain(i.Name), Map: treemap(m, report.Plain(i.Name), len(d.Page.Images))}
+		out := &image{Model: m, Index: n, Name: page.Plain(i.Name), Map: treemap(m, page.Plain(i.Name), len(d.Page.Images))}
 		out.Sum = fmt.Sprintf("%s, %s (%s), %s wasted", counted(m.Total.Files, "file"), whittle.Bytes(m.Total.Size()), share(m.Total.Size(), m.Total.Size()), whittle.Bytes(m.Total.Wasted))
 		out.largest()
 		out.layers()
@@ -319,8 +320,8 @@ func (m *image) largest() {
 		}
 	}
 	for _, i := range largest {
-		m.Files = append(m.Files, file{report.Plain(whittle.Shorten(m.Path(i), 300)), report.Plain(whittle.Shorten(m.OwnerNames[m.Owner(i)], 80)),
-			report.Plain(whittle.Shorten(m.Layers[m.Layer(i)].Name, 80)), fate(m.Model, i), m.Size(i)})
+		m.Files = append(m.Files, file{page.Plain(whittle.Shorten(m.Path(i), 300)), page.Plain(whittle.Shorten(m.OwnerNames[m.Owner(i)], 80)),
+			page.Plain(whittle.Shorten(m.Layers[m.Layer(i)].Name, 80)), fate(m.Model, i), m.Size(i)})
 	}
 }
 
@@ -330,7 +331,7 @@ func fate(m *view.Model, item int) string {
 	if cause == whittle.Visible {
 		return "visible"
 	}
-	return fmt.Sprintf("wasted: %s by %s", cause, report.Plain(whittle.Shorten(m.Layers[hidden].Name, 60)))
+	return fmt.Sprintf("wasted: %s by %s", cause, page.Plain(whittle.Shorten(m.Layers[hidden].Name, 60)))
 }
 
 // layer is a layer with what hides its wasted bytes.
@@ -365,15 +366,15 @@ func (m *image) layers() {
 		out := layer{Layer: l, Image: m.Index}
 		for _, s := range m.Inspection.WastedSums {
 			if s.AddedBy == l.Index && s.HiddenBy >= 0 && s.HiddenBy < len(m.Layers) {
-				out.Hidden = append(out.Hidden, hiding{report.Plain(whittle.Shorten(m.Layers[s.HiddenBy].Name, 80)), s.Cause.String(), s.HiddenBy, s.Bytes})
+				out.Hidden = append(out.Hidden, hiding{page.Plain(whittle.Shorten(m.Layers[s.HiddenBy].Name, 80)), s.Cause.String(), s.HiddenBy, s.Bytes})
 			}
 		}
 		m.Rows = append(m.Rows, out)
 	}
 	for _, f := range m.Dockerfiles {
-		t := text{Name: report.Plain(f.Name)}
+		t := text{Name: page.Plain(f.Name)}
 		for i, l := range strings.Split(strings.TrimSuffix(f.Text, "\n"), "\n") {
-			at := line{Number: i + 1, Text: report.Plain(strings.ReplaceAll(strings.TrimSuffix(l, "\r"), "\t", "    "))}
+			at := line{Number: i + 1, Text: page.Plain(strings.ReplaceAll(strings.TrimSuffix(l, "\r"), "\t", "    "))}
 			for n, l := range m.Rows {
 				if l.Origin != nil && l.Origin.File == f.Name && l.Origin.Line == i+1 {
 					at.Layers = append(at.Layers, &m.Rows[n])

@@ -17,8 +17,8 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
-	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -123,7 +123,7 @@ type needSum struct {
 }
 
 func rowOf(name string, folder bool, s view.Sum) rowSum {
-	return rowSum{report.Plain(name), folder, s.Size(), s.Wasted, s.Files}
+	return rowSum{page.Plain(name), folder, s.Size(), s.Wasted, s.Files}
 }
 
 // pageOf is a report of an image that was looked at, with all that a command adds.
@@ -143,7 +143,7 @@ func save(t *testing.T, dir, name string, p *Page, m *view.Model, queries []stri
 	imagetest.Must(t, Write(&b, p))
 	var value bytes.Buffer
 	imagetest.Must(t, jsontext.Write(&value, p.Value))
-	e := expectation{Plain: report.Plain(hostile), Totals: map[string]int64{}}
+	e := expectation{Plain: page.Plain(hostile), Totals: map[string]int64{}}
 	if m != nil {
 		e.image(t, m, queries)
 	}
@@ -165,7 +165,7 @@ func (e *expectation) image(t *testing.T, m *view.Model, queries []string) {
 	tree := m.All().Tree()
 	// The way down along the largest folders.
 	for at, deep := 0, 0; at >= 0 && deep < 8; deep++ {
-		f := folderSum{Path: report.Plain(m.FolderPath(at)), rowSum: rowOf("", true, tree.Folder(at))}
+		f := folderSum{Path: page.Plain(m.FolderPath(at)), rowSum: rowOf("", true, tree.Folder(at))}
 		next := -1
 		for i, r := range tree.Children(at) {
 			if i < 20 {
@@ -197,7 +197,7 @@ func (e *expectation) requirements(t *testing.T, m *view.Model) {
 		first := r.List[which[0]]
 		s := needSum{Without: m.Total.Size(), Own: first.Own, Retained: first.Retained, Unused: first.Unused}
 		for _, i := range which {
-			s.Names = append(s.Names, report.Plain(r.List[i].Name))
+			s.Names = append(s.Names, page.Plain(r.List[i].Name))
 		}
 		still := reached(r, which...)
 		for i := range all {

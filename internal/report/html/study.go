@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 )
 
 // waterfall is the way of a variant from its size before the fixes to that after.
@@ -75,7 +75,7 @@ func (d *parts) study() {
 
 func waterfallOf(r *whittle.Repair, v whittle.VerifiedVariant) waterfall {
 	whole := max(v.Before.Sizes.Size, v.After.Sizes.Size)
-	w := waterfall{Name: report.Plain(v.Name), Slower: v.Slower}
+	w := waterfall{Name: page.Plain(v.Name), Slower: v.Slower}
 	at := v.Before.Sizes.Size
 	add := func(name, note, class string, saved int64, foreseen *whittle.Saving) {
 		w.Steps = append(w.Steps, step{Name: name, Note: note, Class: class, From: at, To: at - saved, Whole: whole, Range: foreseen})
@@ -91,22 +91,22 @@ func waterfallOf(r *whittle.Repair, v whittle.VerifiedVariant) waterfall {
 		applied, reverted := stepsOf(r, round)
 		switch len(applied) {
 		case 1:
-			add(stepName(applied[0]), report.Plain(applied[0].Reason), "verified", round.Saved, &round.Predicted)
+			add(stepName(applied[0]), page.Plain(applied[0].Reason), "verified", round.Saved, &round.Predicted)
 		default:
 			add(roundName(round, len(applied)), "", "verified", round.Saved, &round.Predicted)
 			at += round.Saved
 			for _, s := range applied {
-				note := cmp.Or(report.Plain(s.Reason), "measured with the others")
+				note := cmp.Or(page.Plain(s.Reason), "measured with the others")
 				saved := (s.Finding.Saving.Low + s.Finding.Saving.High) / 2
 				if s.Saved != nil {
-					note, saved = report.Plain(s.Reason), *s.Saved
+					note, saved = page.Plain(s.Reason), *s.Saved
 				}
 				add(stepName(s), note, "predicted", saved, &s.Finding.Saving)
 			}
 			at -= round.Saved
 		}
 		for _, s := range reverted {
-			add(stepName(s), report.Plain(s.Reason), "reverted", (s.Finding.Saving.Low+s.Finding.Saving.High)/2, &s.Finding.Saving)
+			add(stepName(s), page.Plain(s.Reason), "reverted", (s.Finding.Saving.Low+s.Finding.Saving.High)/2, &s.Finding.Saving)
 		}
 	}
 	if rest := at - v.After.Sizes.Size; rest != 0 {
@@ -134,17 +134,17 @@ func stepsOf(r *whittle.Repair, round whittle.VerifiedRound) (applied, reverted 
 
 func stepName(s whittle.RepairStep) string {
 	if s.Finding.Fix != nil {
-		return s.Finding.Rule + ": " + report.Plain(s.Finding.Fix.Title)
+		return s.Finding.Rule + ": " + page.Plain(s.Finding.Fix.Title)
 	}
 	if s.Strategy != "" {
-		return report.Plain(s.Strategy)
+		return page.Plain(s.Strategy)
 	}
 	return s.Finding.Rule
 }
 
 func roundName(round whittle.VerifiedRound, fixes int) string {
 	if fixes == 0 {
-		return report.Plain(strings.Join(round.Rules, ", "))
+		return page.Plain(strings.Join(round.Rules, ", "))
 	}
 	return fmt.Sprintf("round %d: %d fixes together", round.Round, fixes)
 }
@@ -158,7 +158,7 @@ type timeline struct {
 }
 
 func timelineOf(v whittle.Variant) timeline {
-	t := timeline{Name: report.Plain(v.Name), Seconds: v.Build.Seconds, Total: v.Build.Seconds, Steps: v.Build.Steps}
+	t := timeline{Name: page.Plain(v.Name), Seconds: v.Build.Seconds, Total: v.Build.Seconds, Steps: v.Build.Steps}
 	for _, s := range t.Steps {
 		t.Total = max(t.Total, s.Start+s.Seconds)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -113,7 +113,7 @@ func (d *drawing) cell(r view.Row, at rect, depth int, leaf bool) {
 			class += " base"
 		}
 	}
-	title := fmt.Sprintf("%s: %s, %s", report.Plain(path), whittle.Bytes(r.Size()), share(r.Size(), d.total))
+	title := fmt.Sprintf("%s: %s, %s", page.Plain(path), whittle.Bytes(r.Size()), share(r.Size(), d.total))
 	if r.Wasted > 0 {
 		title += ", " + whittle.Bytes(r.Wasted) + " wasted"
 	}
@@ -122,7 +122,7 @@ func (d *drawing) cell(r view.Row, at rect, depth int, leaf bool) {
 		fmt.Fprintf(d, `<rect class="hatch" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, at.X, at.Y+at.H-wasted, at.W, wasted)
 	}
 	if fits := int((at.W - 8) / 6.5); fits > 3 && at.H > 14 {
-		fmt.Fprintf(d, `<text x="%.1f" y="%.1f">%s</text>`, at.X+4, at.Y+12, template.HTMLEscapeString(whittle.Shorten(report.Plain(r.Name), fits)))
+		fmt.Fprintf(d, `<text x="%.1f" y="%.1f">%s</text>`, at.X+4, at.Y+12, template.HTMLEscapeString(whittle.Shorten(page.Plain(r.Name), fits)))
 	}
 	d.WriteString("</g>")
 }

@@ -1,4 +1,4 @@
-package report
+package page
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ type textPrinter struct {
 	b strings.Builder
 }
 
-func writeText(w io.Writer, d document, st Style) error {
+func WriteText(w io.Writer, d Document, st Style) error {
 	if st.Width <= 0 {
 		st.Width = 80
 	}
@@ -47,38 +47,38 @@ func writeText(w io.Writer, d document, st Style) error {
 	return err
 }
 
-func (p *textPrinter) block(b block) {
+func (p *textPrinter) block(b Block) {
 	switch b := b.(type) {
-	case heading:
-		for _, l := range wrap(b.text, p.Width) {
-			p.line(p.paint(l, map[bool]string{true: "1;4", false: "1"}[b.level == 1]))
+	case Heading:
+		for _, l := range wrap(b.Text, p.Width) {
+			p.line(p.paint(l, map[bool]string{true: "1;4", false: "1"}[b.Level == 1]))
 		}
-	case para:
+	case Para:
 		for _, l := range wrap(string(b), p.Width) {
 			p.line(l)
 		}
-	case list:
+	case List:
 		for _, item := range b {
 			for i, l := range wrap(item, p.Width-2) {
 				p.line(map[bool]string{true: "- ", false: "  "}[i == 0] + l)
 			}
 		}
-	case code:
+	case Code:
 		for _, l := range b {
-			p.line("  " + shorten(l, p.Width-2))
+			p.line("  " + Shorten(l, p.Width-2))
 		}
 	case verbatim:
 		p.verbatim(b)
-	case nextStep:
+	case NextStep:
 		for _, l := range wrap("Next: "+b.does, p.Width) {
 			p.line(l)
 		}
 		for _, l := range continued(b.command(printable(p.Project), printableLines(p.Options)), p.Width-2) {
 			p.line("  " + p.paint(l, "1"))
 		}
-	case entries:
+	case Entries:
 		p.entries(b)
-	case table:
+	case Table:
 		p.table(b)
 	}
 }
@@ -96,7 +96,7 @@ func continued(command []string, limit int) []string {
 		switch {
 		case line == "":
 			line = word
-		case width(line)+1+width(word) <= room:
+		case Width(line)+1+Width(word) <= room:
 			line += " " + word
 		default:
 			lines = append(lines, line+` \`)
@@ -130,9 +130,9 @@ func diffColor(lines []string, i int) string {
 	case strings.HasPrefix(l, "@@"):
 		return "36"
 	case strings.HasPrefix(l, "+"):
-		return sgr(good)
+		return sgr(Good)
 	case strings.HasPrefix(l, "-"):
-		return sgr(bad)
+		return sgr(Bad)
 	}
 	return ""
 }
@@ -151,11 +151,11 @@ func (p *textPrinter) paint(s, sgr string) string {
 
 func sgr(t tone) string {
 	switch t {
-	case good:
+	case Good:
 		return "32"
-	case bad:
+	case Bad:
 		return "31"
-	case faint:
+	case Faint:
 		return "2"
 	}
 	return ""
@@ -163,15 +163,15 @@ func sgr(t tone) string {
 
 const gutter = 2
 
-func (p *textPrinter) table(t table) {
+func (p *textPrinter) table(t Table) {
 	t = t.drawn().withoutEmpty().within(p.Width)
 	widths := t.natural()
-	fit(widths, t.columns, p.Width)
+	fit(widths, t.Columns, p.Width)
 	line := func(row func(i int) (string, string)) {
 		var b strings.Builder
-		for i, c := range t.columns {
+		for i, c := range t.Columns {
 			s, code := row(i)
-			pad := spaces(widths[i] - width(s))
+			pad := spaces(widths[i] - Width(s))
 			if i > 0 {
 				b.WriteString(spaces(gutter))
 			}
@@ -183,9 +183,9 @@ func (p *textPrinter) table(t table) {
 		}
 		p.line(b.String())
 	}
-	line(func(i int) (string, string) { return shorten(t.columns[i].head, widths[i]), "2" })
+	line(func(i int) (string, string) { return Shorten(t.Columns[i].Head, widths[i]), "2" })
 	cells := t.shortened(widths)
-	for n, r := range t.rows {
+	for n, r := range t.Rows {
 		lines, most := make([][]string, len(r)), 1
 		for i := range r {
 			lines[i] = cells[i][n]
@@ -204,24 +204,24 @@ func (p *textPrinter) table(t table) {
 
 // shortened are the lines of each cell, by column and row, in columns of some
 // widths.
-func (t table) shortened(widths []int) [][][]string {
-	out := make([][][]string, len(t.columns))
-	for i, c := range t.columns {
-		texts := make([]string, len(t.rows))
-		for n, r := range t.rows {
-			texts[n] = r[i].text
+func (t Table) shortened(widths []int) [][][]string {
+	out := make([][][]string, len(t.Columns))
+	for i, c := range t.Columns {
+		texts := make([]string, len(t.Rows))
+		for n, r := range t.Rows {
+			texts[n] = r[i].Text
 		}
 		short := texts
-		if !c.wrap {
-			cutOne := shorten
-			if c.path {
+		if !c.Wrap {
+			cutOne := Shorten
+			if c.Path {
 				cutOne = shortenPath
 			}
 			short = shortenDistinct(texts, widths[i], cutOne)
 		}
-		for n := range t.rows {
+		for n := range t.Rows {
 			lines := []string{short[n]}
-			if c.wrap {
+			if c.Wrap {
 				lines = wrapCell(texts[n], widths[i])
 			}
 			out[i] = append(out[i], lines)
@@ -234,37 +234,37 @@ func (t table) shortened(widths []int) [][][]string {
 func wrapCell(s string, limit int) []string {
 	lines := wrap(s, limit)
 	for i, l := range lines {
-		lines[i] = shorten(l, limit)
+		lines[i] = Shorten(l, limit)
 	}
 	return lines
 }
 
 // floor is how narrow a flexible column may become in lines of total cells.
-func (c column) floor(total int) int { return max(min(c.least, total/2), 8) }
+func (c Column) floor(total int) int { return max(min(c.Least, total/2), 8) }
 
 // natural are the widths that a table's columns have where there is room.
-func (t table) natural() []int {
-	widths := make([]int, len(t.columns))
-	for i, c := range t.columns {
-		widths[i] = width(c.head)
-		for _, r := range t.rows {
-			widths[i] = max(widths[i], width(r[i].text))
+func (t Table) natural() []int {
+	widths := make([]int, len(t.Columns))
+	for i, c := range t.Columns {
+		widths[i] = Width(c.Head)
+		for _, r := range t.Rows {
+			widths[i] = max(widths[i], Width(r[i].Text))
 		}
 	}
 	return widths
 }
 
 // within leaves spare columns out until the rest fits in lines of total cells.
-func (t table) within(total int) table {
+func (t Table) within(total int) Table {
 	for {
-		sum, spare := gutter*(len(t.columns)-1), -1
+		sum, spare := gutter*(len(t.Columns)-1), -1
 		for i, w := range t.natural() {
-			c := t.columns[i]
-			if c.flex {
+			c := t.Columns[i]
+			if c.Flex {
 				w = min(w, c.floor(total))
 			}
 			sum += w
-			if c.spare > 0 && (spare < 0 || c.spare > t.columns[spare].spare) {
+			if c.Spare > 0 && (spare < 0 || c.Spare > t.Columns[spare].Spare) {
 				spare = i
 			}
 		}
@@ -276,9 +276,9 @@ func (t table) within(total int) table {
 }
 
 // withoutEmpty is a table without those of its spare columns that say nothing.
-func (t table) withoutEmpty() table {
-	for i := len(t.columns) - 1; i >= 0 && len(t.rows) > 0; i-- {
-		if t.columns[i].spare > 0 && !slices.ContainsFunc(t.rows, func(r []cell) bool { return r[i].text != "" }) {
+func (t Table) withoutEmpty() Table {
+	for i := len(t.Columns) - 1; i >= 0 && len(t.Rows) > 0; i-- {
+		if t.Columns[i].Spare > 0 && !slices.ContainsFunc(t.Rows, func(r []Cell) bool { return r[i].Text != "" }) {
 			t = t.without(i)
 		}
 	}
@@ -286,22 +286,22 @@ func (t table) withoutEmpty() table {
 }
 
 // without is the table without a column.
-func (t table) without(i int) table {
-	rest := table{columns: slices.Delete(slices.Clone(t.columns), i, i+1)}
-	for _, r := range t.rows {
-		rest.rows = append(rest.rows, slices.Delete(slices.Clone(r), i, i+1))
+func (t Table) without(i int) Table {
+	rest := Table{Columns: slices.Delete(slices.Clone(t.Columns), i, i+1)}
+	for _, r := range t.Rows {
+		rest.Rows = append(rest.Rows, slices.Delete(slices.Clone(r), i, i+1))
 	}
 	return rest
 }
 
 // fit narrows the flexible columns until the table has at most total columns.
-func fit(widths []int, columns []column, total int) {
+func fit(widths []int, columns []Column, total int) {
 	sum := gutter * (len(widths) - 1)
 	for _, w := range widths {
 		sum += w
 	}
 	for i, c := range columns {
-		if over := min(sum-total, widths[i]-c.early); c.early > 0 && over > 0 {
+		if over := min(sum-total, widths[i]-c.Early); c.Early > 0 && over > 0 {
 			widths[i] -= over
 			sum -= over
 		}
@@ -309,7 +309,7 @@ func fit(widths []int, columns []column, total int) {
 	for sum > total {
 		widest := -1
 		for i, c := range columns {
-			if c.flex && widths[i] > c.floor(total) && (widest < 0 || widths[i] > widths[widest]) {
+			if c.Flex && widths[i] > c.floor(total) && (widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
@@ -318,7 +318,7 @@ func fit(widths []int, columns []column, total int) {
 		}
 		cut := min(sum-total, widths[widest]-columns[widest].floor(total))
 		for i, c := range columns {
-			if c.flex && i != widest {
+			if c.Flex && i != widest {
 				cut = min(cut, max(widths[widest]-widths[i], 1))
 			}
 		}
@@ -336,7 +336,7 @@ func wrap(s string, limit int) []string {
 		switch {
 		case line == "":
 			line = w
-		case width(line)+1+width(w) <= limit:
+		case Width(line)+1+Width(w) <= limit:
 			line += " " + w
 		default:
 			lines = append(lines, line)
@@ -350,7 +350,7 @@ func wrap(s string, limit int) []string {
 func words(s string, limit int) []string {
 	var out []string
 	for _, w := range strings.Fields(s) {
-		if n := len(out) - 1; n >= 0 && unit.MatchString(w) && number.MatchString(out[n]) && width(out[n])+1+width(w) <= limit {
+		if n := len(out) - 1; n >= 0 && unit.MatchString(w) && number.MatchString(out[n]) && Width(out[n])+1+Width(w) <= limit {
 			out[n] += " " + w
 			continue
 		}
@@ -364,7 +364,7 @@ var (
 	number = regexp.MustCompile(`[0-9]$`)
 )
 
-func seconds(s float64) string {
+func Seconds(s float64) string {
 	switch {
 	case s >= 60:
 		return fmt.Sprintf("%d:%02d min", int(s+0.5)/60, int(s+0.5)%60)

@@ -1,4 +1,4 @@
-package report
+package page
 
 import (
 	"slices"
@@ -7,11 +7,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// width is how many cells of a terminal a text takes: two for what East Asian
+// Width is how many cells of a terminal a text takes: two for what East Asian
 // fonts make wide and for emoji, none for marks that combine with what is before
 // them. It is what the terminal UI counts by, too.
 // https://www.unicode.org/reports/tr11/
-func width(s string) int { return ansi.StringWidth(s) }
+func Width(s string) int { return ansi.StringWidth(s) }
 
 // firstCells is the longest beginning of s that takes at most n cells, without
 // parts of what is seen as one character.
@@ -20,60 +20,60 @@ func firstCells(s string, n int) string { return ansi.Truncate(s, max(n, 0), "")
 // lastCells is the longest end of s that takes at most n cells, without parts
 // of what is seen as one character.
 func lastCells(s string, n int) string {
-	over := width(s) - n
+	over := Width(s) - n
 	if over <= 0 {
 		return s
 	}
 	end := ansi.TruncateLeft(s, over, "")
-	for width(end) > n { // a wide character was at the cut
+	for Width(end) > n { // a wide character was at the cut
 		over++
 		end = ansi.TruncateLeft(s, over, "")
 	}
 	return end
 }
 
-// shorten cuts the middle out of s so that it takes at most n cells.
-func shorten(s string, n int) string { return cut(s, n, (n-1)*2/3) }
+// Shorten cuts the middle out of s so that it takes at most n cells.
+func Shorten(s string, n int) string { return cut(s, n, (n-1)*2/3) }
 
 // cut is shorten with so many cells before what is cut out.
 func cut(s string, n, head int) string {
-	if width(s) <= n {
+	if Width(s) <= n {
 		return s
 	}
 	if n < 4 {
 		return strings.Repeat("…", max(min(n, 1), 0))
 	}
 	first := firstCells(s, head)
-	return first + "…" + lastCells(s, n-1-width(first))
+	return first + "…" + lastCells(s, n-1-Width(first))
 }
 
 // shortenPath cuts whole folders out of a path's middle so that it takes at most
 // n cells: what is above site-packages first, as that says least.
 func shortenPath(s string, n int) string {
-	if width(s) <= n {
+	if Width(s) <= n {
 		return s
 	}
 	for _, site := range []string{"/site-packages/", "/dist-packages/", "/node_modules/"} {
 		if i := strings.Index(s, site); i > 0 {
-			if rest := "…" + s[i:]; width(rest) <= n {
+			if rest := "…" + s[i:]; Width(rest) <= n {
 				return rest
 			}
 			s = s[i+1:]
 			break
 		}
 	}
-	if width(s) <= n {
+	if Width(s) <= n {
 		return s
 	}
 	parts := strings.Split(s, "/")
 	for _, head := range []string{parts[0] + "/…/", "…/"} {
 		for i := 1; i < len(parts); i++ {
-			if short := head + strings.Join(parts[i:], "/"); width(short) <= n {
+			if short := head + strings.Join(parts[i:], "/"); Width(short) <= n {
 				return short
 			}
 		}
 	}
-	return shorten(s, n)
+	return Shorten(s, n)
 }
 
 // shortenDistinct shortens each of several texts to n cells. Those that would
@@ -89,7 +89,7 @@ func shortenDistinct(texts []string, n int, shorten func(string, int) string) []
 		return out // there is no room to show more
 	}
 	for short, group := range equal {
-		if width(texts[group[0]]) > n && len(group) > 1 {
+		if Width(texts[group[0]]) > n && len(group) > 1 {
 			showDifference(texts, out, group, short, n)
 		}
 	}
@@ -108,14 +108,14 @@ func showDifference(texts, out []string, group []int, short string, n int) {
 	}
 	// From the beginning of the word in which they differ.
 	from := strings.LastIndexAny(common, " /") + 1
-	if width(common[from:]) > n/3 {
+	if Width(common[from:]) > n/3 {
 		from = len(common) - len(lastCells(common, n/3))
 	}
 	head := firstCells(short, n/3)
 	again := map[string][]int{}
 	for _, i := range group {
 		s := head + "…" + texts[i][min(from, len(texts[i])):]
-		if width(s) > n {
+		if Width(s) > n {
 			s = firstCells(s, n-1) + "…"
 		}
 		out[i] = s

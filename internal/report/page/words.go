@@ -1,4 +1,4 @@
-package report
+package page
 
 import "strings"
 
@@ -11,11 +11,11 @@ var meanings = map[string]string{
 	"keeps":    "its size with what only it needs (these do not add up)",
 }
 
-// explained says what words mean: "Size: on disk, uncompressed."
-func explained(words ...string) para {
+// Explained says what words mean: "Size: on disk, uncompressed."
+func Explained(words ...string) Para {
 	out := make([]string, len(words))
 	for i, w := range words {
 		out[i] = strings.ToUpper(w[:1]) + w[1:] + ": " + meanings[w] + "."
 	}
-	return para(strings.Join(out, " "))
+	return Para(strings.Join(out, " "))
 }

@@ -1,4 +1,4 @@
-package report
+package page
 
 import (
 	"fmt"
@@ -6,31 +6,31 @@ import (
 	"strings"
 )
 
-func writeMarkdown(w io.Writer, d document) error {
+func WriteMarkdown(w io.Writer, d Document) error {
 	var b strings.Builder
 	for i, blk := range d {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		switch blk := clean(blk).(type) {
-		case heading:
-			fmt.Fprintf(&b, "%s %s\n", strings.Repeat("#", blk.level), escapeMarkdown(blk.text))
-		case para:
+		case Heading:
+			fmt.Fprintf(&b, "%s %s\n", strings.Repeat("#", blk.Level), escapeMarkdown(blk.Text))
+		case Para:
 			b.WriteString(escapeMarkdown(string(blk)) + "\n")
-		case list:
+		case List:
 			for _, item := range blk {
 				b.WriteString("- " + escapeMarkdown(item) + "\n")
 			}
-		case code:
+		case Code:
 			markdownFence(&b, "text", blk)
 		case verbatim:
 			markdownFence(&b, blk.lang, blk.lines)
-		case nextStep:
+		case NextStep:
 			b.WriteString("Next: " + escapeMarkdown(blk.does) + "\n\n")
 			markdownFence(&b, "sh", []string{strings.Join(blk.command("", nil), " ")})
-		case entries:
+		case Entries:
 			markdownEntries(&b, blk)
-		case table:
+		case Table:
 			markdownTable(&b, blk)
 		}
 	}
@@ -49,19 +49,19 @@ func markdownFence(b *strings.Builder, lang string, lines []string) {
 	b.WriteString(fence + lang + "\n" + text + "\n" + fence + "\n")
 }
 
-func markdownTable(b *strings.Builder, t table) {
+func markdownTable(b *strings.Builder, t Table) {
 	t = t.withoutBars()
-	for _, c := range t.columns {
-		b.WriteString("| " + c.head + " ")
+	for _, c := range t.Columns {
+		b.WriteString("| " + c.Head + " ")
 	}
 	b.WriteString("|\n")
-	for _, c := range t.columns {
+	for _, c := range t.Columns {
 		b.WriteString(map[bool]string{true: "|--:", false: "|---"}[c.right])
 	}
 	b.WriteString("|\n")
-	for _, r := range t.rows {
+	for _, r := range t.Rows {
 		for _, c := range r {
-			b.WriteString("| " + escapeMarkdown(c.text) + " ")
+			b.WriteString("| " + escapeMarkdown(c.Text) + " ")
 		}
 		b.WriteString("|\n")
 	}
