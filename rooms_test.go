@@ -95,9 +95,10 @@ var allowed = map[string][]string{
 	"otherbases":             {"audit", "build", "distro", "forecast", "host", "python", "resolve"},
 	"lab":                    {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "otherbases", "outdir", "patch", "manifest", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "shell", "source", "states"},
 	"flagvalue":              {},
+	"commandline":            {},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"flagvalue", "host", "audit", "lab", "limits", "progress", "static", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
+	"cmd/whittle":            {"commandline", "flagvalue", "host", "audit", "lab", "limits", "progress", "static", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
 }
 
 // languages are rooms that every other may import.
@@ -115,7 +116,7 @@ var doors = map[string][]string{
 	"github.com/anchore/go-rpmdb":                  {"distro"},
 	"modernc.org/sqlite":                           {"distro"},
 	"mvdan.cc/sh":                                  {"dockerfile", "shell"},
-	"github.com/spf13/cobra":                       {"cmd/whittle"},
+	"github.com/spf13/cobra":                       {"cmd/whittle", "commandline"},
 	"github.com/package-url/packageurl-go":         {"purl"},
 	"go.yaml.in/yaml":                              {"manifest", "project", "project/compose", "project/settings", "project/shape"},
 	"github.com/docker/buildx":                     {"project/bake"},

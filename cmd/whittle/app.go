@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/progress"
@@ -103,7 +104,7 @@ network or this machine failed; 130 interrupted.`,
 	f.Var(flagvalue.Time(&a.build.Time, host.NoLimit), "build-timeout", "time limit of one build, such as 30m, or none (default 2h)")
 	f.Var(flagvalue.Size(&a.keep), "engine-keep", "how much build cache to keep in an engine that whittle starts, such as 50GB (default 20GB)")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.exploreCommand(), a.compareCommand(), a.checkCommand(), gateCommand(a), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), a.cacheCommand(), a.engineCommand(), versionCommand(a), manCommand())
-	root.AddCommand(limitsCommand(a, root), environmentTopic(root))
+	root.AddCommand(limitsCommand(a, root), commandline.EnvironmentTopic(root))
 	withoutLimits(root)
 	root.InitDefaultHelpFlag() // else --help takes the word behind it for its value
 	root.InitDefaultHelpCmd()
@@ -116,7 +117,7 @@ network or this machine failed; 130 interrupted.`,
 		help.Args = knownTopic
 	}
 	addCompletions(root)
-	readEnvironment(root)
+	commandline.ReadEnvironment(root)
 	return root
 }
 

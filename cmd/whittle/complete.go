@@ -1,47 +1,38 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/static"
 )
 
-// completeWithin is how long a shell waits for names that something else has to
-// give, the Docker engine or the files of a project.
-const completeWithin = 700 * time.Millisecond
-
-// words are what may be at a place of the command line. A word may have a
-// description behind a tab.
-type words = func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective)
-
 // addCompletions says what may be at each place of each command: values of its
 // options, images and folders. What is not named here is no file either.
 func addCompletions(root *cobra.Command) {
 	byFlag := flagCompletions()
-	for _, cmd := range allCommands(root) {
+	for _, cmd := range commandline.AllCommands(root) {
 		add := func(f *pflag.Flag) {
 			do := byFlag[f.Name]
 			switch v := f.Value.(type) {
 			case interface{ words() []string }:
-				do = fixed(v.words()...)
+				do = commandline.Fixed(v.words()...)
 			case outputFlag:
 				do = outputWords(v)
 			}
 			if do == nil {
-				do = fixed()
+				do = commandline.Fixed()
 			}
 			if f.Value.Type() != "bool" {
 				_ = cmd.RegisterFlagCompletionFunc(f.Name, do) // fails only if there is no such flag, or two
@@ -55,49 +46,33 @@ func addCompletions(root *cobra.Command) {
 	}
 }
 
-// allCommands are a command and all below it.
-func allCommands(cmd *cobra.Command) []*cobra.Command {
-	out := []*cobra.Command{cmd}
-	for _, c := range cmd.Commands() {
-		out = append(out, allCommands(c)...)
-	}
-	return out
-}
-
 // flagCompletions are the values of options, by name. Those of an option that
 // has a few words only (a choice) are known from it.
-func flagCompletions() map[string]words {
+func flagCompletions() map[string]commandline.Words {
 	folder := func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	file := func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	return map[string]words{
+	return map[string]commandline.Words{
 		"only":      ruleNames,
 		"variant":   variantNames,
 		"target":    stageNames,
-		"risk":      fixed(string(whittle.RiskNone), string(whittle.RiskLow), string(whittle.RiskMedium), string(whittle.RiskHigh)),
-		"objective": fixed(lab.Objectives()...),
-		"strategy":  fixed("two-stage", "single-stage", "distroless"),
-		"platform":  fixed("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x", "windows/amd64"),
-		"engine":    open(fixed("tcp://", "unix://", "docker-container://", "kube-pod://")),
-		"secret":    open(fixed("id=")),
-		"cache-from": open(fixed("type=local,src=", "type=registry,ref=",
+		"risk":      commandline.Fixed(string(whittle.RiskNone), string(whittle.RiskLow), string(whittle.RiskMedium), string(whittle.RiskHigh)),
+		"objective": commandline.Fixed(lab.Objectives()...),
+		"strategy":  commandline.Fixed("two-stage", "single-stage", "distroless"),
+		"platform":  commandline.Fixed("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x", "windows/amd64"),
+		"engine":    commandline.Open(commandline.Fixed("tcp://", "unix://", "docker-container://", "kube-pod://")),
+		"secret":    commandline.Open(commandline.Fixed("id=")),
+		"cache-from": commandline.Open(commandline.Fixed("type=local,src=", "type=registry,ref=",
 			"type=gha")),
-		"cache-to": open(fixed("type=local,dest=", "type=registry,ref=", "type=gha", "type=inline")),
-		"allow":    open(fixed("fs.read=", "fs.write=", "env=", "ssh", "cache-to")),
-		"image":    open(imageOfVariant),
+		"cache-to": commandline.Open(commandline.Fixed("type=local,dest=", "type=registry,ref=", "type=gha", "type=inline")),
+		"allow":    commandline.Open(commandline.Fixed("fs.read=", "fs.write=", "env=", "ssh", "cache-to")),
+		"image":    commandline.Open(imageOfVariant),
 		"baseline": imageNames,
 		"out":      folder, "project": folder, "cache-dir": folder,
 		"file": file, "config": file, "env-file": file,
-	}
-}
-
-// fixed are always the same words.
-func fixed(all ...string) words {
-	return func(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return beginning(all, begun), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 	}
 }
 
@@ -105,36 +80,18 @@ func fixed(all ...string) words {
 func (c choice) words() []string { return c.among }
 
 // outputWords are FORMAT=.
-func outputWords(o outputFlag) words {
+func outputWords(o outputFlag) commandline.Words {
 	var all []string
 	for _, format := range o.formats {
 		all = append(all, format+"=")
 	}
-	return open(fixed(all...))
-}
-
-// open are words that go on: no space comes behind them.
-func open(of words) words {
-	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		all, directive := of(cmd, args, begun)
-		return all, directive | cobra.ShellCompDirectiveNoSpace
-	}
-}
-
-// beginning are those of all that begin with what was typed.
-func beginning(all []string, begun string) (out []cobra.Completion) {
-	for _, word := range all {
-		if strings.HasPrefix(word, begun) {
-			out = append(out, word)
-		}
-	}
-	return out
+	return commandline.Open(commandline.Fixed(all...))
 }
 
 // ruleNames are the rules, with their titles; several have commas between them.
 func ruleNames(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var out []cobra.Completion
-	before, last := cutList(begun)
+	before, last := commandline.CutList(begun)
 	for _, r := range audit.Rules() {
 		if strings.HasPrefix(r.ID, last) && !slices.Contains(strings.Split(before, ","), r.ID) {
 			out = append(out, cobra.CompletionWithDesc(before+r.ID, r.Title))
@@ -143,15 +100,9 @@ func ruleNames(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, 
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// cutList cuts a list with commas before its last word.
-func cutList(s string) (before, last string) {
-	i := strings.LastIndexByte(s, ',') + 1
-	return s[:i], s[i:]
-}
-
 // variantNames are the variants of the project that the command is about.
 func variantNames(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	before, last := cutList(begun)
+	before, last := commandline.CutList(begun)
 	var out []cobra.Completion
 	for _, name := range variants(cmd, args) {
 		if strings.HasPrefix(name, last) && !slices.Contains(strings.Split(before, ","), name) {
@@ -166,7 +117,7 @@ func variants(cmd *cobra.Command, args []string) []string {
 	if f := cmd.Flags().Lookup("config"); f != nil {
 		config = f.Value.String()
 	}
-	return soon(func(context.Context) ([]string, error) { return host.Variants(projectDir(args), config) })
+	return commandline.Soon(func(context.Context) ([]string, error) { return host.Variants(projectDir(args), config) })
 }
 
 // imageOfVariant is VARIANT=, and behind it an image.
@@ -182,7 +133,7 @@ func imageOfVariant(cmd *cobra.Command, args []string, begun string) ([]cobra.Co
 	for _, name := range variants(cmd, args) {
 		all = append(all, name+"=")
 	}
-	return beginning(all, begun), cobra.ShellCompDirectiveNoFileComp
+	return commandline.Beginning(all, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
 // stageNames are the stages of the Dockerfile that --file names.
@@ -191,13 +142,13 @@ func stageNames(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completio
 	if f := cmd.Flags().Lookup("file"); f != nil && f.Value.String() != "" {
 		file = f.Value.String()
 	}
-	all := soon(func(context.Context) ([]string, error) { return host.Stages(file) })
-	return beginning(all, begun), cobra.ShellCompDirectiveNoFileComp
+	all := commandline.Soon(func(context.Context) ([]string, error) { return host.Stages(file) })
+	return commandline.Beginning(all, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
 // argumentWords are a command's arguments, as its usage line says: IMAGE and A,
 // B are images, DIR is a folder.
-func argumentWords(cmd *cobra.Command) words {
+func argumentWords(cmd *cobra.Command) commandline.Words {
 	usage := strings.TrimPrefix(cmd.Use, cmd.Name())
 	image, dir := strings.Contains(usage, "IMAGE") || strings.Contains(usage, "A B"), strings.Contains(usage, "DIR")
 	text := strings.Contains(usage, "DOCKERFILE")
@@ -215,7 +166,7 @@ func argumentWords(cmd *cobra.Command) words {
 		case image:
 			names, directive := imageNames(cmd, args, begun)
 			if text {
-				names = append(names, filesBeginning(begun, func(path string, _ bool) bool { return static.IsDockerfile(path) })...)
+				names = append(names, commandline.FilesBeginning(begun, func(path string, _ bool) bool { return static.IsDockerfile(path) })...)
 			}
 			return names, directive
 		}
@@ -246,12 +197,14 @@ func imageNames(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion,
 }
 
 // images are the local engine's images whose names begin with a text.
-func images(begun string) []cobra.Completion { return beginning(soon(host.LocalImages), begun) }
+func images(begun string) []cobra.Completion {
+	return commandline.Beginning(commandline.Soon(host.LocalImages), begun)
+}
 
 // imageFiles are the archives and the OCI layouts in a folder whose paths begin
 // with a text.
 func imageFiles(begun string) []cobra.Completion {
-	return filesBeginning(begun, func(path string, isDir bool) bool {
+	return commandline.FilesBeginning(begun, func(path string, isDir bool) bool {
 		if isDir {
 			_, err := os.Stat(filepath.Join(path, "oci-layout"))
 			return err == nil
@@ -260,44 +213,5 @@ func imageFiles(begun string) []cobra.Completion {
 	})
 }
 
-// filesBeginning are the files and folders of some kind in a folder whose paths
-// begin with a text.
-func filesBeginning(begun string, is func(path string, isDir bool) bool) (out []cobra.Completion) {
-	dir, _ := filepath.Split(begun)
-	entries, err := os.ReadDir(cmp.Or(dir, "."))
-	if err != nil {
-		return nil
-	}
-	for _, e := range entries {
-		path := dir + e.Name()
-		if strings.HasPrefix(path, begun) && !strings.ContainsAny(path, "\n\r\t") && is(path, e.IsDir()) {
-			out = append(out, path)
-		}
-	}
-	return out
-}
-
 // archiveEndings are how the names of archives of images end.
 var archiveEndings = []string{".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".oci"}
-
-// soon gives what a function gives, if it does in time and without an error: a
-// shell that completes a word wants neither to wait nor to read of errors.
-func soon(get func(context.Context) ([]string, error)) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), completeWithin)
-	defer cancel()
-	got := make(chan []string, 1)
-	go func() {
-		names, err := get(ctx)
-		if err != nil {
-			names = nil
-		}
-		got <- names
-	}()
-	select {
-	case names := <-got:
-		// A name of several lines would be several words.
-		return slices.DeleteFunc(names, func(name string) bool { return strings.ContainsAny(name, "\n\r\t") })
-	case <-ctx.Done():
-		return nil
-	}
-}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"whittle.dev/whittle/internal/commandline"
 )
 
 // engine is a Docker engine that gives an answer to each request for a list of
@@ -77,7 +79,7 @@ func TestNoAnswer(t *testing.T) {
 			if got := completed(t, "inspect", ""); len(got) > 0 {
 				t.Errorf("%q", got)
 			}
-			if took := time.Since(began); took > completeWithin+10*time.Second { // a machine may be slow; without a limit it would be forever
+			if took := time.Since(began); took > commandline.CompleteWithin+10*time.Second { // a machine may be slow; without a limit it would be forever
 				t.Errorf("it takes %v", took)
 			}
 		})

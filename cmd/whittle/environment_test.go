@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"whittle.dev/whittle/internal/commandline"
 )
 
 // TestVariablesOfOptions: each option of each command is set by its variable. A wrong
@@ -34,11 +36,11 @@ func TestVariablesOfOptions(t *testing.T) {
 			if values := wrongValues(f); value == "" && len(values) > 0 && values[0] != "" {
 				value = values[0]
 			}
-			if !settable(f) || value == "" {
+			if !commandline.Settable(f) || value == "" {
 				return
 			}
 			tried++
-			variable := variableOf(f.Name)
+			variable := commandline.VariableOf(f.Name)
 			t.Setenv(variable, value)
 			defer os.Unsetenv(variable)
 			code, said := call(t, append(slices.Clone(words), arguments(cmd, nowhere)...)...)
@@ -98,7 +100,7 @@ func TestRepeatedVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	lab.InheritedFlags()
-	if err := setByEnvironment(lab); err != nil {
+	if err := commandline.SetByEnvironment(lab); err != nil {
 		t.Fatal(err)
 	}
 	if got := sliceOf(lab.Flags().Lookup("secret")); !slices.Equal(got, []string{"id=a,env=A", "id=b,src=b"}) {
@@ -116,7 +118,7 @@ func TestVariablesAreKnown(t *testing.T) {
 	if err != nil {
 		t.Skip("not in a git repository: ", err)
 	}
-	known, used := knownVariables((&app{}).command()), map[string]bool{}
+	known, used := commandline.KnownVariables((&app{}).command()), map[string]bool{}
 	name := regexp.MustCompile(`\bWHITTLE_[A-Z0-9_]*[A-Z0-9]\b`)
 	for file := range strings.Lines(string(out)) {
 		file = strings.TrimSpace(file)
@@ -128,18 +130,18 @@ func TestVariablesAreKnown(t *testing.T) {
 			continue
 		}
 		for _, v := range name.FindAllString(string(b), -1) {
-			rest := strings.TrimPrefix(v, variablePrefix)
+			rest := strings.TrimPrefix(v, commandline.VariablePrefix)
 			used[rest] = true
-			if !slices.Contains(known, v) && !slices.Contains(testVariables, rest) && !strings.HasPrefix(v, testPrefix) {
+			if !slices.Contains(known, v) && !slices.Contains(commandline.TestVariables, rest) && !strings.HasPrefix(v, commandline.TestPrefix) {
 				t.Errorf("%s reads $%s, which whittle takes for a mistake: name it in testVariables, or WHITTLE_TEST_…", file, v)
 			}
 		}
 	}
-	for _, v := range testVariables {
+	for _, v := range commandline.TestVariables {
 		if !used[v] {
 			t.Errorf("nothing reads $WHITTLE_%s", v)
 		}
-		if slices.Contains(known, variablePrefix+v) {
+		if slices.Contains(known, commandline.VariablePrefix+v) {
 			t.Errorf("$WHITTLE_%s is that of an option", v)
 		}
 	}
@@ -178,7 +180,7 @@ Each option can be set by a variable of the environment: ` + "`WHITTLE_` and the
 			if kind, _ := pflag.UnquoteUsage(f); kind != "" {
 				option += " " + strings.ToUpper(kind)
 			}
-			variable := "`" + variableOf(f.Name) + "`"
+			variable := "`" + commandline.VariableOf(f.Name) + "`"
 			about := strings.NewReplacer("|", `\|`, "<", `\<`).Replace(f.Usage)
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", option, variable, about)
 		})
@@ -198,8 +200,8 @@ Each option can be set by a variable of the environment: ` + "`WHITTLE_` and the
 		table((*cobra.Command).LocalNonPersistentFlags, cmd)
 	}
 	b.WriteString("\n## Other variables\n\n| variable | |\n|---|---|\n")
-	for _, v := range slices.Concat(ownVariables, otherVariables) {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", v.name, v.about)
+	for _, v := range slices.Concat(commandline.OwnVariables, commandline.OtherVariables) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", v.Name, v.About)
 	}
 	file := filepath.Join(root(t), "docs", "reference", "options.md")
 	if *update {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"whittle.dev/whittle/internal/commandline"
 )
 
 // request is a line that roff takes for a request of a page's.
@@ -22,9 +24,9 @@ func TestManual(t *testing.T) {
 		t.Fatalf("%d %s", code, said)
 	}
 	pages := 0
-	for _, cmd := range manualCommands((&app{}).command()) {
+	for _, cmd := range commandline.ManualCommands((&app{}).command()) {
 		pages++
-		b, err := os.ReadFile(filepath.Join(dir, pageName(cmd)+".1"))
+		b, err := os.ReadFile(filepath.Join(dir, commandline.PageName(cmd)+".1"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,17 +34,17 @@ func TestManual(t *testing.T) {
 		for line := range strings.Lines(page) {
 			line = strings.TrimRight(line, "\n")
 			if strings.HasPrefix(line, ".") && !request.MatchString(line) || strings.HasPrefix(line, "'") || line == "" {
-				t.Errorf("%s: roff takes this for a request: %q", pageName(cmd), line)
+				t.Errorf("%s: roff takes this for a request: %q", commandline.PageName(cmd), line)
 			}
 		}
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if has := strings.Contains(page, `\fB\-\-`+roff(f.Name)+`\fR`); has == f.Hidden {
-				t.Errorf("%s: --%s is there: %v", pageName(cmd), f.Name, has)
+			if has := strings.Contains(page, `\fB\-\-`+commandline.Roff(f.Name)+`\fR`); has == f.Hidden {
+				t.Errorf("%s: --%s is there: %v", commandline.PageName(cmd), f.Name, has)
 			}
 		})
 		for line := range strings.Lines(cmd.Long) {
-			if line = roff(strings.TrimSpace(line)); !strings.Contains(page, line) {
-				t.Errorf("%s lacks %q", pageName(cmd), line)
+			if line = commandline.Roff(strings.TrimSpace(line)); !strings.Contains(page, line) {
+				t.Errorf("%s lacks %q", commandline.PageName(cmd), line)
 			}
 		}
 	}
@@ -68,7 +70,7 @@ func TestRoff(t *testing.T) {
 	for text, want := range map[string]string{
 		".gitignore": `\&.gitignore`, `a\nb`: `a\enb`, "'**/tests'": `\(aq**/tests\(aq`, "--all": `\-\-all`, "`x`": `\(gax\(ga`, "": "", "a.b": "a.b", `"~^"`: `\(dq\(ti\(ha\(dq`,
 	} {
-		if got := roff(text); got != want {
+		if got := commandline.Roff(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/commandline"
 )
 
 // Options that every command has, by what they have an effect on.
@@ -66,7 +67,9 @@ func idleOptions(cmd *cobra.Command, args []string) []idle {
 // checkOptions looks at all options before anything is read: those that are
 // empty are refused, and what has no effect is noted.
 func (a *app) checkOptions(cmd *cobra.Command, args []string) error {
-	a.noteUnknownVariables(cmd.Root())
+	for _, note := range commandline.UnknownVariables(cmd.Root()) {
+		a.note(note)
+	}
 	if f := cmd.Flags().Lookup("builtin-frontend"); a.offline && f != nil {
 		_ = f.Value.Set("true") // a boolean takes it
 	}
@@ -126,6 +129,9 @@ func (n names) String() string {
 }
 
 func (n names) Type() string { return "strings" }
+
+// Repeatable says that each line of a variable is one.
+func (n names) Repeatable() bool { return true }
 
 func (n names) Set(s string) error {
 	for name := range strings.SplitSeq(s, ",") {

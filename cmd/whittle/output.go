@@ -219,6 +219,9 @@ func (o outputFlag) String() string {
 
 func (o outputFlag) Type() string { return "format=file" }
 
+// Repeatable says that each line of a variable is one.
+func (o outputFlag) Repeatable() bool { return true }
+
 func (o outputFlag) Set(s string) error {
 	format, file, ok := strings.Cut(s, "=")
 	known := "the formats are " + strings.Join(o.formats, ", ")

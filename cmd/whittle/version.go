@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/report/page"
 )
 
@@ -99,4 +100,24 @@ func versionText(w io.Writer, v versionFacts) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// manCommand writes the manual's pages, for those who make packages. It is not
+// in the help.
+func manCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "man DIR",
+		Short:  "Write the manual's pages to a folder",
+		Long:   "man writes whittle's manual, a page for each command (whittle.1,\nwhittle-inspect.1, …), to the folder DIR, which it makes.",
+		Hidden: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return usage("such as whittle man man1", "man takes one folder to write to, and not %d", len(args))
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return commandline.WriteManual(cmd.Root(), args[0], releaseVersion, releaseDate)
+		},
+	}
 }

@@ -1,4 +1,6 @@
-package main
+// Package commandline is what whittle's commands have in common with those of other
+// programs: a manual, words that a shell completes, options that variables set.
+package commandline
 
 import (
 	"errors"
@@ -14,22 +16,25 @@ import (
 	"whittle.dev/whittle"
 )
 
-// variablePrefix begins the names of the variables that set options.
-const variablePrefix = "WHITTLE_"
+// VariablePrefix begins the names of the variables that set options.
+const VariablePrefix = "WHITTLE_"
 
-// variableOf is the variable that sets an option: WHITTLE_CACHE_DIR for --cache-dir.
-func variableOf(flag string) string {
-	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+// VariableOf is the variable that sets an option: WHITTLE_CACHE_DIR for --cache-dir.
+func VariableOf(flag string) string {
+	return VariablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// ownVariables are those that have a meaning of their own.
-var ownVariables = []struct{ name, about string }{
+// Variable is one of the environment, and what it does in a few words.
+type Variable struct{ Name, About string }
+
+// OwnVariables are those that have a meaning of their own.
+var OwnVariables = []Variable{
 	{"WHITTLE_ALLOW", "what whittle.yaml may use outside the project, as --allow, with commas between"},
 	{"WHITTLE_BUILDKITD", "the buildkitd that whittle starts, if there is no other engine"},
 }
 
-// otherVariables are those of other tools that whittle respects.
-var otherVariables = []struct{ name, about string }{
+// OtherVariables are those of other tools that whittle respects.
+var OtherVariables = []Variable{
 	{"BUILDKIT_HOST", "BuildKit's address, as --engine"},
 	{"DOCKER_HOST", "the Docker engine's address"},
 	{"CONTAINER_HOST", "the Podman engine's address"},
@@ -42,34 +47,34 @@ var otherVariables = []struct{ name, about string }{
 	{"GOMEMLIMIT", "how much memory whittle itself may take"},
 }
 
-// testVariables are those of whittle's own tests and scripts, which no user's mistake
+// TestVariables are those of whittle's own tests and scripts, which no user's mistake
 // is: what is behind WHITTLE_.
-var testVariables = strings.Fields(`ALPINE AXE BAKE DEBIAN_INDEX DIFFS DISTROLESS DOCKERFILES ELF_DIRS ENGINE_KILLS FATE FINDINGS FORECAST FORTY
+var TestVariables = strings.Fields(`ALPINE AXE BAKE DEBIAN_INDEX DIFFS DISTROLESS DOCKERFILES ELF_DIRS ENGINE_KILLS FATE FINDINGS FORECAST FORTY
 	HEALTH HEALTH_IMAGES HEALTH_PROJECTS INDEXES KILLS KINDS LOAD_HELPER LONG MODEL MUTANTS PROOF PYTHON REPORTS RISKY SEED SHOW SITE STARTS_ROOT STUDIES TRUTH
 	WHY`)
 
-// testPrefix begins further ones.
-const testPrefix = variablePrefix + "TEST_"
+// TestPrefix begins further ones.
+const TestPrefix = VariablePrefix + "TEST_"
 
 // contradicting are options of which one that is on the command line switches off the
 // variables of the others.
 var contradicting = [][]string{{"json", "format"}}
 
-// settable says whether a variable sets an option.
-func settable(f *pflag.Flag) bool {
+// Settable says whether a variable sets an option.
+func Settable(f *pflag.Flag) bool {
 	return f.Name != "help" && f.Name != "version" && f.Name != "allow" // $WHITTLE_ALLOW is read by whom it concerns
 }
 
-// readEnvironment makes each command take the options that are not on its command line
+// ReadEnvironment makes each command take the options that are not on its command line
 // from variables, before its arguments are looked at.
-func readEnvironment(root *cobra.Command) {
-	for _, cmd := range allCommands(root) {
+func ReadEnvironment(root *cobra.Command) {
+	for _, cmd := range AllCommands(root) {
 		check := cmd.Args
 		if check == nil || !cmd.Runnable() {
 			continue
 		}
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := setByEnvironment(cmd); err != nil {
+			if err := SetByEnvironment(cmd); err != nil {
 				return err
 			}
 			return check(cmd, args)
@@ -77,12 +82,12 @@ func readEnvironment(root *cobra.Command) {
 	}
 }
 
-// setByEnvironment sets the options of a command that its command line does not.
-func setByEnvironment(cmd *cobra.Command) error {
+// SetByEnvironment sets the options of a command that its command line does not.
+func SetByEnvironment(cmd *cobra.Command) error {
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		value := os.Getenv(variableOf(f.Name))
-		if failed != nil || value == "" || !settable(f) || given(cmd, f.Name) {
+		value := os.Getenv(VariableOf(f.Name))
+		if failed != nil || value == "" || !Settable(f) || given(cmd, f.Name) {
 			return
 		}
 		lines := []string{value}
@@ -111,11 +116,11 @@ func given(cmd *cobra.Command, flag string) bool {
 
 // repeatable says whether an option may be given several times.
 func repeatable(f *pflag.Flag) bool {
-	switch f.Value.(type) {
-	case pflag.SliceValue, names, outputFlag:
+	if _, ok := f.Value.(pflag.SliceValue); ok {
 		return true
 	}
-	return false
+	v, ok := f.Value.(interface{ Repeatable() bool })
+	return ok && v.Repeatable()
 }
 
 func variableError(f *pflag.Flag, value string, err error) error {
@@ -123,36 +128,37 @@ func variableError(f *pflag.Flag, value string, err error) error {
 	if errors.As(err, &number) && f.Value.Type() == "bool" {
 		err = errors.New("true or false is wanted")
 	}
-	return whittle.WithHint(whittle.ErrUsage.Errorf("$%s is %q: %w", variableOf(f.Name), value, err), "it stands for --"+f.Name+"; see whittle help environment")
+	return whittle.WithHint(whittle.ErrUsage.Errorf("$%s is %q: %w", VariableOf(f.Name), value, err), "it stands for --"+f.Name+"; see whittle help environment")
 }
 
-// noteUnknownVariables says which variables look as if they were whittle's, and are not.
-func (a *app) noteUnknownVariables(root *cobra.Command) {
-	known := knownVariables(root)
+// UnknownVariables says which variables look as if they were whittle's, and are not.
+func UnknownVariables(root *cobra.Command) (notes []string) {
+	known := KnownVariables(root)
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		rest, ok := strings.CutPrefix(name, variablePrefix)
-		if !ok || slices.Contains(known, name) || slices.Contains(testVariables, rest) || strings.HasPrefix(name, testPrefix) {
+		rest, ok := strings.CutPrefix(name, VariablePrefix)
+		if !ok || slices.Contains(known, name) || slices.Contains(TestVariables, rest) || strings.HasPrefix(name, TestPrefix) {
 			continue
 		}
 		near := "whittle help environment lists those that it reads"
 		if n := whittle.Nearest(name, known); n != "" {
 			near = "did you mean $" + n + "?"
 		}
-		a.note(fmt.Sprintf("$%s does nothing: %s", name, near))
+		notes = append(notes, fmt.Sprintf("$%s does nothing: %s", name, near))
 	}
+	return notes
 }
 
-// knownVariables are the variables that whittle reads, sorted.
-func knownVariables(root *cobra.Command) []string {
+// KnownVariables are the variables that whittle reads, sorted.
+func KnownVariables(root *cobra.Command) []string {
 	var known []string
-	for _, v := range ownVariables {
-		known = append(known, v.name)
+	for _, v := range OwnVariables {
+		known = append(known, v.Name)
 	}
-	for _, cmd := range allCommands(root) {
+	for _, cmd := range AllCommands(root) {
 		add := func(f *pflag.Flag) {
-			if settable(f) && cmd.Name() != "completion" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") {
-				known = append(known, variableOf(f.Name))
+			if Settable(f) && cmd.Name() != "completion" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") {
+				known = append(known, VariableOf(f.Name))
 			}
 		}
 		cmd.PersistentFlags().VisitAll(add)
@@ -162,8 +168,8 @@ func knownVariables(root *cobra.Command) []string {
 	return slices.Compact(known)
 }
 
-// environmentTopic is the page of "whittle help environment".
-func environmentTopic(root *cobra.Command) *cobra.Command {
+// EnvironmentTopic is the page of "whittle help environment".
+func EnvironmentTopic(root *cobra.Command) *cobra.Command {
 	var b strings.Builder
 	b.WriteString(`Each option can be set by a variable: WHITTLE_ and its name in capitals, with _
 for -. WHITTLE_CACHE_DIR=/mnt/cache is --cache-dir /mnt/cache. An option on the
@@ -177,12 +183,12 @@ Options of every command:
 `)
 	root.PersistentFlags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
-			fmt.Fprintf(&b, "  %-26s --%s\n", variableOf(f.Name), f.Name)
+			fmt.Fprintf(&b, "  %-26s --%s\n", VariableOf(f.Name), f.Name)
 		}
 	})
 	b.WriteString("\nOther variables:\n\n")
-	for _, v := range slices.Concat(ownVariables, otherVariables) {
-		fmt.Fprintf(&b, "  %-18s %s\n", v.name, v.about)
+	for _, v := range slices.Concat(OwnVariables, OtherVariables) {
+		fmt.Fprintf(&b, "  %-18s %s\n", v.Name, v.About)
 	}
 	return &cobra.Command{Use: "environment", Short: "The variables that set options, and others that whittle reads", Long: b.String()}
 }

@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"bytes"
@@ -17,26 +17,9 @@ import (
 	"whittle.dev/whittle"
 )
 
-// manCommand writes the manual's pages, for those who make packages. It is not
-// in the help.
-func manCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    "man DIR",
-		Short:  "Write the manual's pages to a folder",
-		Long:   "man writes whittle's manual, a page for each command (whittle.1,\nwhittle-inspect.1, …), to the folder DIR, which it makes.",
-		Hidden: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return nil
-			}
-			return usage("such as whittle man man1", "man takes one folder to write to, and not %d", len(args))
-		},
-		RunE: func(cmd *cobra.Command, args []string) error { return writeManual(cmd.Root(), args[0]) },
-	}
-}
-
-// writeManual writes a page for each command that the help names.
-func writeManual(root *cobra.Command, dir string) error {
+// WriteManual writes a page for each command that the help names to a folder, which it
+// makes. The date is as RFC 3339 has it; it and the version are empty where there is none.
+func WriteManual(root *cobra.Command, dir, version, date string) error {
 	failed := func(err error) error {
 		var at *fs.PathError
 		if errors.As(err, &at) {
@@ -47,48 +30,45 @@ func writeManual(root *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return failed(err)
 	}
-	for _, cmd := range manualCommands(root) {
-		file := filepath.Join(dir, pageName(cmd)+".1")
-		if err := os.WriteFile(file, manualPage(cmd, thisBuild()), 0o644); err != nil {
+	for _, cmd := range ManualCommands(root) {
+		file := filepath.Join(dir, PageName(cmd)+".1")
+		if err := os.WriteFile(file, manualPage(cmd, version, date), 0o644); err != nil {
 			return failed(err)
 		}
 	}
 	return nil
 }
 
-// manualCommands are a command and those below it that have a page: topics too.
-func manualCommands(cmd *cobra.Command) []*cobra.Command {
+// ManualCommands are a command and those below it that have a page: topics too.
+func ManualCommands(cmd *cobra.Command) []*cobra.Command {
 	out := []*cobra.Command{cmd}
 	for _, c := range cmd.Commands() {
 		if c.Hidden || c.Name() == "help" {
 			continue
 		}
-		out = append(out, manualCommands(c)...)
+		out = append(out, ManualCommands(c)...)
 	}
 	return out
 }
 
-// pageName is the name of a command's page, without the section.
-func pageName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
+// PageName is the name of a command's page, without the section.
+func PageName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
 
 // manualPage is one page in roff's man macros. It has the date of the release,
 // and none in other builds, so that equal sources give equal pages.
-func manualPage(cmd *cobra.Command, o origin) []byte {
+func manualPage(cmd *cobra.Command, release, date string) []byte {
 	var b bytes.Buffer
-	date := ""
-	if t, err := time.Parse(time.RFC3339, o.Date); err == nil {
-		date = t.UTC().Format(time.DateOnly)
+	day := ""
+	if t, err := time.Parse(time.RFC3339, date); err == nil {
+		day = t.UTC().Format(time.DateOnly)
 	}
-	version := "whittle"
-	if releaseVersion != "" {
-		version += " " + releaseVersion
-	}
-	fmt.Fprintf(&b, ".TH %s 1 %q %q %q\n", strings.ToUpper(strings.ReplaceAll(pageName(cmd), "-", `\-`)), date, version, "whittle manual")
-	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", roff(pageName(cmd)), roff(cmd.Short))
+	version := strings.TrimSpace("whittle " + release)
+	fmt.Fprintf(&b, ".TH %s 1 %q %q %q\n", strings.ToUpper(strings.ReplaceAll(PageName(cmd), "-", `\-`)), day, version, "whittle manual")
+	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", Roff(PageName(cmd)), Roff(cmd.Short))
 	if cmd.Runnable() {
-		fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n", roff(cmd.CommandPath()))
+		fmt.Fprintf(&b, ".SH SYNOPSIS\n.B %s\n", Roff(cmd.CommandPath()))
 		if rest := strings.TrimSpace(strings.TrimPrefix(cmd.UseLine(), cmd.CommandPath())); rest != "" {
-			fmt.Fprintln(&b, roff(rest))
+			fmt.Fprintln(&b, Roff(rest))
 		}
 	}
 	b.WriteString(".SH DESCRIPTION\n")
@@ -97,7 +77,7 @@ func manualPage(cmd *cobra.Command, o origin) []byte {
 		b.WriteString(".SH COMMANDS\n")
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() && c.Name() != "help" {
-				fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(c.Name()), roff(c.Short))
+				fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", Roff(c.Name()), Roff(c.Short))
 			}
 		}
 	}
@@ -111,9 +91,9 @@ func manualPage(cmd *cobra.Command, o origin) []byte {
 	}
 	b.WriteString(".SH SEE ALSO\n")
 	var also []string
-	for _, c := range manualCommands(cmd.Root()) {
+	for _, c := range ManualCommands(cmd.Root()) {
 		if c != cmd && (c == cmd.Root() || c == cmd.Parent() || c.Parent() == cmd || cmd.HasParent() && c.Parent() == cmd.Parent()) {
-			also = append(also, fmt.Sprintf(".BR %s (1)", roff(pageName(c))))
+			also = append(also, fmt.Sprintf(".BR %s (1)", Roff(PageName(c))))
 		}
 	}
 	b.WriteString(strings.Join(also, ",\n") + "\n")
@@ -142,7 +122,7 @@ func paragraphs(b *bytes.Buffer, text string) {
 		if indented && !literal {
 			b.WriteString(".RS 4\n.nf\n")
 		}
-		fmt.Fprintln(b, roff(strings.TrimPrefix(line, "  ")))
+		fmt.Fprintln(b, Roff(strings.TrimPrefix(line, "  ")))
 		literal, began, gap = indented, true, false
 	}
 	if literal {
@@ -161,21 +141,21 @@ func flagList(b *bytes.Buffer, heading string, flags *pflag.FlagSet) {
 			return
 		}
 		b.WriteString(".TP\n")
-		name := `\fB\-\-` + roff(f.Name) + `\fR`
+		name := `\fB\-\-` + Roff(f.Name) + `\fR`
 		if f.Shorthand != "" {
-			name = `\fB\-` + roff(f.Shorthand) + `\fR, ` + name
+			name = `\fB\-` + Roff(f.Shorthand) + `\fR, ` + name
 		}
 		kind, text := pflag.UnquoteUsage(f)
 		if kind != "" {
-			name += ` \fI` + roff(kind) + `\fR`
+			name += ` \fI` + Roff(kind) + `\fR`
 		}
-		fmt.Fprintf(b, "%s\n%s\n", name, roff(text))
+		fmt.Fprintf(b, "%s\n%s\n", name, Roff(text))
 	})
 }
 
-// roff is a text as roff prints it: what begins a request, an escape or a name
+// Roff is a text as roff prints it: what begins a request, an escape or a name
 // of a character is text.
-func roff(text string) string {
+func Roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`).Replace(text)
 	if strings.HasPrefix(text, ".") {
 		text = `\&` + text
