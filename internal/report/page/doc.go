@@ -100,25 +100,33 @@ func (d *Document) Add(blocks ...Block) { *d = append(*d, blocks...) }
 func (t *Table) Row(cells ...Cell) { t.Rows = append(t.Rows, cells) }
 
 // Text is a cell with a text.
-func Text(s string) Cell          { return Cell{Text: s} }
+func Text(s string) Cell { return Cell{Text: s} }
+
 // Toned is one with a tone.
 func Toned(s string, t tone) Cell { return Cell{Text: s, tone: t} }
+
 // Left is a column whose cells begin at its left.
-func Left(head string) Column     { return Column{Head: head} }
+func Left(head string) Column { return Column{Head: head} }
+
 // Right is one whose cells end at its right, as numbers do.
-func Right(head string) Column    { return Column{Head: head, right: true} }
+func Right(head string) Column { return Column{Head: head, right: true} }
+
 // Flexible is a column that is narrowed where a line would be too wide.
 func Flexible(head string) Column { return Column{Head: head, Flex: true} }
+
 // Spare is a column that is dropped where the table does not fit otherwise.
 func Spare(order int, c Column) Column {
 	c.Spare = order
 	return c
 }
+
 // PathColumn is a column of paths.
 func PathColumn(head string) Column { return Column{Head: head, Flex: true, Path: true} }
+
 // Wrapped is a column whose texts go on in the next line.
-func Wrapped(head string) Column    { return Column{Head: head, Flex: true, Wrap: true} }
-func spaces(n int) string           { return strings.Repeat(" ", max(n, 0)) }
+func Wrapped(head string) Column { return Column{Head: head, Flex: true, Wrap: true} }
+func spaces(n int) string        { return strings.Repeat(" ", max(n, 0)) }
+
 // Plural is a word for n things: without its last s for one.
 func Plural(n int, s string) string {
 	return strings.TrimSuffix(s, "s") + map[bool]string{true: "", false: "s"}[n == 1]
