@@ -1,0 +1,86 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"whittle.dev/whittle"
+)
+
+// container is one whose processes do what start says.
+type container struct {
+	gateway.Container
+	start func(gateway.StartRequest) (gateway.ContainerProcess, error)
+}
+
+func (c container) Start(_ context.Context, r gateway.StartRequest) (gateway.ContainerProcess, error) {
+	return c.start(r)
+}
+
+// process ends when its channel says how; a signal ends it, if it is not deaf.
+type process struct {
+	gateway.ContainerProcess
+	end  chan error
+	deaf bool
+}
+
+func (p process) Wait() error { return <-p.end }
+func (p process) Signal(context.Context, syscall.Signal) error {
+	if !p.deaf {
+		p.end <- errors.New("killed")
+	}
+	return nil
+}
+
+// TestUnanswered: a container whose end nobody was told of is noticed long before the
+// command's time is over; one that is only busy is left in peace.
+func TestUnanswered(t *testing.T) {
+	img := image{config: whittle.Config{}}
+	const limit = 10 * time.Minute
+	for name, c := range map[string]struct {
+		shell func(end chan<- error) error // of a shell that asks whether it is there
+		want  error
+		least time.Duration
+	}{
+		"gone":          {func(chan<- error) error { return errors.New("container not found") }, errUnanswered, silence},
+		"no answer":     {func(chan<- error) error { return nil }, errUnanswered, silence + answerTime},
+		"ends in error": {func(end chan<- error) error { end <- errors.New("has stopped"); return nil }, errUnanswered, silence},
+		"busy":          {func(end chan<- error) error { end <- nil; return nil }, nil, limit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				never, shells := make(chan error), []chan error(nil)
+				main := process{end: make(chan error, 1), deaf: c.want != nil}
+				r := RunResult{Watched: &Watched{}}
+				ctr := container{start: func(s gateway.StartRequest) (gateway.ContainerProcess, error) {
+					if s.Args[len(s.Args)-1] != ":" {
+						return process{end: never}, nil // the observer, which says nothing
+					}
+					end := make(chan error, 1)
+					shells = append(shells, end)
+					return process{end: end}, c.shell(end)
+				}}
+				began := time.Now()
+				err := img.watch(t.Context(), ctr, main, Command{Timeout: limit, Watch: &Watch{}}, &r)
+				if took := time.Since(began); !errors.Is(err, c.want) || took < c.least || c.want != nil && took > time.Minute {
+					t.Errorf("%v after %s", err, took)
+				}
+				if r.TimedOut != (c.want == nil) {
+					t.Errorf("timed out: %v", r.TimedOut)
+				}
+				// What still waits ends with the container.
+				close(never)
+				for _, end := range shells {
+					close(end)
+				}
+				main.end <- nil
+			})
+		})
+	}
+}
