@@ -86,6 +86,7 @@ type Cell struct {
 // text does not say too.
 type tone uint8
 
+// The tones.
 const (
 	Normal tone = iota
 	Good

@@ -13,6 +13,7 @@ type Entries struct {
 	Tight bool
 }
 
+// Entry is one of [Entries]: its label, its title, and what is below.
 type Entry struct {
 	Label Cell
 	Title string

@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// WriteMarkdown writes a document as Markdown.
 func WriteMarkdown(w io.Writer, d Document) error {
 	var b strings.Builder
 	for i, blk := range d {

@@ -81,6 +81,7 @@ func (c Cutoff) Of(n int, size func(i int) int64) int {
 	return shown
 }
 
+// Small says whether a size is less than a thousandth of the whole.
 func (c Cutoff) Small(size int64) bool { return c.Whole > 0 && size < c.Whole/1000 }
 
 // Smaller names a row that sums up some.

@@ -32,6 +32,7 @@ type textPrinter struct {
 	b strings.Builder
 }
 
+// WriteText writes a document for a terminal.
 func WriteText(w io.Writer, d Document, st Style) error {
 	if st.Width <= 0 {
 		st.Width = 80
@@ -364,6 +365,7 @@ var (
 	number = regexp.MustCompile(`[0-9]$`)
 )
 
+// Seconds is a time in seconds as people read it.
 func Seconds(s float64) string {
 	switch {
 	case s >= 60:
