@@ -66,6 +66,13 @@ type Image interface {
 	Close() error
 }
 
+// RawConfiger is implemented by images whose configuration was read as bytes: it has
+// more than [Config]. RawConfig is nil where nobody wrote it. The caller must not change
+// it.
+type RawConfiger interface {
+	RawConfig() []byte
+}
+
 // Layer is one layer of an image.
 type Layer interface {
 	// DiffID is the digest of the uncompressed tar, as the configuration

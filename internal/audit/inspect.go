@@ -258,8 +258,15 @@ func (s *Subject) Inspection() *whittle.Inspection {
 }
 
 func imageFacts(img *rootfs.Image) whittle.ImageFacts {
+	f := factsOf(img)
+	f.Verified = img.Verified()
+	return f
+}
+
+// factsOf identify an image. Whether it is verified depends on how it was read.
+func factsOf(img whittle.Image) whittle.ImageFacts {
 	ref, cfg := img.Ref(), img.Config()
-	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String(), Verified: img.Verified()}
+	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String()}
 	if !cfg.Created.IsZero() {
 		f.Created = cfg.Created.UTC().Format(time.RFC3339)
 	}

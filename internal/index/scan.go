@@ -36,6 +36,7 @@ type scanner struct {
 	spent   *spent // of the image
 	cost    Cost   // of the layer, without the length of its tar
 	entries int
+	globals int // global extended headers, which are no entries
 }
 
 // newScanner reads the tar from src.
@@ -74,6 +75,7 @@ func (s *scanner) next() (whittle.Entry, error) {
 			return whittle.Entry{}, s.headerError(err)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
+			s.globals++
 			continue
 		}
 		e, counts, err := s.entry(h)

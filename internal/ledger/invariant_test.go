@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
 )
 
 // checkLedger checks what holds for every ledger. Build has validated the
@@ -79,12 +80,12 @@ func checkRows(t testing.TB, l *whittle.Ledger) {
 
 // TestInvariants builds ledgers of stacks that no engine may accept.
 func TestInvariants(t *testing.T) {
-	for _, f := range flavors {
-		t.Run(f.name, func(t *testing.T) {
+	for _, f := range imagetest.Flavors {
+		t.Run(f.Name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				var idx, bare []*whittle.Index
-				for _, entries := range f.stack(rt) {
-					raw := writeTar(t, entries)
+				for _, entries := range f.Stack(rt) {
+					raw := imagetest.WriteTar(t, entries)
 					idx, bare = append(idx, indexTar(t, raw)), append(bare, indexTar(t, raw))
 				}
 				l, err := Build(idx, Options{})

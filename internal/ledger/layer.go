@@ -9,6 +9,7 @@ const (
 	symlinkInLayer  = "an entry below a symlink of the same layer: written where the symlink leads"
 	symlinkLoop     = "an entry below a symlink that leads nowhere: counted as if it were a directory; engines refuse it"
 	belowFile       = "an entry below a file of the same layer: counted as if the file were replaced by a directory; engines refuse it"
+	markerBelowFile = "a whiteout below a file of the same layer: it hides nothing; engines refuse it"
 	belowWhiteout   = "a whiteout of a directory and an entry below it in the same layer: the lower contents are hidden, as the specification says; Docker refuses it"
 	whiteoutThenDir = "a whiteout of a directory that the same layer adds again: overlay2 merges it with the lower one, others hide the lower contents"
 	dirThenWhiteout = "a directory and then a whiteout of it in the same layer: the lower contents are hidden, as the specification says; Docker refuses it"
@@ -18,6 +19,7 @@ const (
 	linkToLower     = "a hard link to a path that only a lower layer has: counted as a name of the lower content; overlay2 refuses it"
 	linkToNothing   = "a hard link to a path that no layer has, or to a directory: counted as empty; engines refuse it"
 	linkForward     = "a hard link before its target in the same layer: counted as a name of it; engines refuse it"
+	otherThenDir    = "a directory after something else of its name in the same layer, over a directory of a lower layer: overlay2 merges it with the lower one, others hide the lower contents"
 	deviceWhiteout  = "a character device 0:0: overlayfs takes it for a whiteout"
 )
 
@@ -121,6 +123,9 @@ func (t *layerTree) open(dir string, marker bool) (in *node, straight bool) {
 // implied makes a directory that the layer does not list in the place of found.
 func (t *layerTree) implied(in *node, name, full string, found *node, marker bool) *node {
 	if found != nil && marker {
+		if found.kind != whittle.Whiteout {
+			t.note(t.n, full, markerBelowFile)
+		}
 		return nil
 	}
 	t.foldersLeft--
@@ -158,7 +163,9 @@ func (t *layerTree) putDir(i int, in *node, base, full string) {
 	if old != nil && old.kind == whittle.Whiteout {
 		t.note(t.n, full, whiteoutThenDir)
 	}
-	t.replace(in, base, t.newNode(full, whittle.Dir, i))
+	made := t.newNode(full, whittle.Dir, i)
+	made.after = old != nil && old.kind != whittle.Whiteout
+	t.replace(in, base, made)
 }
 
 func (t *layerTree) putOpaque(e *whittle.Entry) {

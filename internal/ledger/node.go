@@ -23,6 +23,9 @@ type node struct {
 	kind whittle.Kind
 	// opaque hides what lower layers have below.
 	opaque bool
+	// after says that a directory took the place of something else of the same
+	// layer.
+	after bool
 	// gone says that a later entry of the same layer took its place.
 	gone bool
 }

@@ -39,8 +39,14 @@ func (b *builder) overlay(n int, lower, upper *node) {
 			b.lose(l, nil, whittle.Deleted)
 			lower.drop(name)
 		case u.kind == whittle.Dir && l.kind == whittle.Dir && !u.opaque:
+			if u.after {
+				b.note(n, u.path, otherThenDir)
+			}
 			b.overlay(n, l, u)
 		case u.kind == whittle.Dir && l.kind == whittle.Dir:
+			if u.entry == implied { // an opaque marker says nothing of the directory itself
+				u.layer, u.entry = l.layer, l.entry
+			}
 			b.lose(l, u, whittle.Deleted)
 			lower.set(name, u)
 		default:

@@ -168,7 +168,7 @@ func (d *dockerArchive) groups(images []int) []imageGroup {
 
 // config reads an image's configuration and computes its ID, as docker load does.
 // Its file may have any name; among blobs, the name is a digest and is verified.
-func (d *dockerArchive) config(s savedImage) (whittle.Digest, *whittle.Config, error) {
+func (d *dockerArchive) config(s savedImage) (whittle.Digest, *configuration, error) {
 	name, err := whittle.CleanPath(s.Config)
 	if err != nil {
 		return "", nil, fmt.Errorf("manifest.json: %w", err)

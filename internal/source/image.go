@@ -26,16 +26,27 @@ type blobs interface {
 	stat(ctx context.Context, d whittle.Digest) (size int64, identity string, err error)
 }
 
+// configuration is an image's configuration, with the bytes that it was read from; nil
+// where nobody wrote it.
+type configuration struct {
+	whittle.Config
+	raw []byte
+}
+
 // image implements [whittle.Image] for every place.
 type image struct {
 	ref    whittle.Ref
-	config whittle.Config
+	config configuration
 	layers []whittle.Layer
 	close  func() error
 }
 
 func (i *image) Ref() whittle.Ref        { return i.ref }
-func (i *image) Config() *whittle.Config { return &i.config }
+func (i *image) Config() *whittle.Config { return &i.config.Config }
+
+// RawConfig implements [whittle.RawConfiger].
+func (i *image) RawConfig() []byte { return i.config.raw }
+
 func (i *image) Layers() []whittle.Layer { return i.layers }
 
 func (i *image) Close() error {
@@ -169,9 +180,9 @@ func readBlob(ctx context.Context, open opener, d descriptor, what string, limit
 }
 
 // parseConfig reads an image configuration and checks its diff IDs.
-func parseConfig(b []byte, layers int) (whittle.Config, error) {
-	var c whittle.Config
-	if err := whittle.ParseJSON(b, &c); err != nil {
+func parseConfig(b []byte, layers int) (configuration, error) {
+	c := configuration{raw: b}
+	if err := whittle.ParseJSON(b, &c.Config); err != nil {
 		return c, whittle.ErrCorrupt.Errorf("the image configuration: %w", err)
 	}
 	if n := len(c.RootFS.DiffIDs); n != layers {

@@ -136,7 +136,7 @@ func (d descriptor) platform() whittle.Platform {
 }
 
 // manifestConfig reads the configuration that a manifest names.
-func manifestConfig(ctx context.Context, from blobs, doc *document, o Options) (*whittle.Config, error) {
+func manifestConfig(ctx context.Context, from blobs, doc *document, o Options) (*configuration, error) {
 	if _, err := whittle.ParseDigest(string(doc.Config.Digest)); err != nil {
 		return nil, fmt.Errorf("the manifest's configuration: %w", err)
 	}
@@ -149,7 +149,7 @@ func manifestConfig(ctx context.Context, from blobs, doc *document, o Options) (
 }
 
 // manifestImage is the image that a manifest and its configuration describe.
-func manifestImage(from blobs, d whittle.Digest, doc *document, cfg *whittle.Config) (*image, error) {
+func manifestImage(from blobs, d whittle.Digest, doc *document, cfg *configuration) (*image, error) {
 	img := &image{ref: whittle.Ref{Digest: d}, config: *cfg}
 	for i, d := range doc.Layers {
 		if _, err := whittle.ParseDigest(string(d.Digest)); err != nil {

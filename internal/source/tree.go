@@ -57,7 +57,7 @@ func openTree(ctx context.Context, name, dir string, o Options) (_ whittle.Image
 	p := t.platform()
 	img.config.OS, img.config.Architecture, img.config.Variant = p.OS, p.Architecture, p.Variant
 	img.config.RootFS.Type, img.config.RootFS.DiffIDs = "layers", []whittle.Digest{diffID}
-	config, err := json.Marshal(&img.config)
+	config, err := json.Marshal(&img.config.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ type leaf struct {
 
 	// Set when it is read; doc stays nil if it is absent.
 	doc      *document
-	config   *whittle.Config
+	config   *configuration
 	artifact string
 	absent   error
 }

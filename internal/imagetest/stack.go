@@ -1,27 +1,27 @@
-package ledger
+package imagetest
 
 import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
-
-	"whittle.dev/whittle/internal/imagetest"
 )
 
-// flavor is what random stacks are made of.
-type flavor struct {
-	name string
+// Flavor is what random stacks are made of.
+type Flavor struct {
+	Name string
 	// kinds are drawn with these weights, in the notation of imagetest.
 	kinds string
 	names []string
 	depth int
 }
 
-var flavors = []flavor{
+// Flavors are those of random stacks.
+var Flavors = []Flavor{
 	{"plain", "dddfffffwo", []string{"a", "b", "c"}, 3},
 	{"links", "ddffffhhhhw", []string{"a", "b", "c"}, 2},
 	{"symlinks", "ddfffsssshwo", []string{"a", "b", "c"}, 3},
@@ -29,28 +29,28 @@ var flavors = []flavor{
 	{"clashes", "ddffffsshwoc", []string{"a", "b"}, 2},
 }
 
-// one tar entry with its content.
-type tarEntry struct {
+// TarEntry is one tar entry with its content.
+type TarEntry struct {
 	tar.Header
-	content string
+	Content string
 }
 
 // GoString is short, for rapid's log.
-func (e tarEntry) GoString() string {
+func (e TarEntry) GoString() string {
 	return fmt.Sprintf("{%c %s %s %d %o %d}", e.Typeflag, e.Name, e.Linkname, e.Size, e.Mode, e.ModTime.Unix())
 }
 
-// stack draws the entries of several layers. Few names make many clashes;
+// Stack draws the entries of several layers. Few names make many clashes;
 // few sizes, modes and contents make copies.
-func (f flavor) stack(t *rapid.T) [][]tarEntry {
-	layers := make([][]tarEntry, rapid.IntRange(2, 5).Draw(t, "layers"))
+func (f Flavor) Stack(t *rapid.T) [][]TarEntry {
+	layers := make([][]TarEntry, rapid.IntRange(2, 5).Draw(t, "layers"))
 	for i := range layers {
 		layers[i] = rapid.SliceOfN(rapid.Custom(f.entry), 0, 10).Draw(t, fmt.Sprintf("layer %d", i))
 	}
 	return layers
 }
 
-func (f flavor) path(t *rapid.T) string {
+func (f Flavor) path(t *rapid.T) string {
 	p := rapid.SampledFrom(f.names).Draw(t, "name")
 	for range rapid.IntRange(0, f.depth-1).Draw(t, "depth") {
 		p += "/" + rapid.SampledFrom(f.names).Draw(t, "name")
@@ -58,10 +58,10 @@ func (f flavor) path(t *rapid.T) string {
 	return p
 }
 
-func (f flavor) entry(t *rapid.T) tarEntry {
+func (f Flavor) entry(t *rapid.T) TarEntry {
 	p := f.path(t)
 	mtime := time.Unix(int64(rapid.IntRange(1, 2).Draw(t, "mtime")), 0)
-	e := tarEntry{Header: tar.Header{Name: p, Mode: rapid.SampledFrom([]int64{0o644, 0o755}).Draw(t, "mode"), ModTime: mtime, Typeflag: tar.TypeReg}}
+	e := TarEntry{Header: tar.Header{Name: p, Mode: rapid.SampledFrom([]int64{0o644, 0o755}).Draw(t, "mode"), ModTime: mtime, Typeflag: tar.TypeReg}}
 	switch kind := rapid.SampledFrom([]byte(f.kinds)).Draw(t, "kind"); kind {
 	case 'd':
 		e.Typeflag, e.Mode = tar.TypeDir, 0o755
@@ -70,7 +70,7 @@ func (f flavor) entry(t *rapid.T) tarEntry {
 		}
 	case 'f':
 		size := rapid.IntRange(0, 3).Draw(t, "size")
-		e.content = string(imagetest.Content(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "seed"), 1<<size))
+		e.Content = string(Content(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "seed"), 1<<size))
 	case 's':
 		e.Typeflag, e.Linkname = tar.TypeSymlink, f.path(t)
 		e.Linkname = rapid.SampledFrom([]string{"", "/", "../", "../../../"}).Draw(t, "where") + e.Linkname
@@ -82,12 +82,13 @@ func (f flavor) entry(t *rapid.T) tarEntry {
 		e.Name = marker(kind, p, rapid.IntRange(0, 9).Draw(t, "root") == 0)
 		e.Mode = 0
 	}
-	e.Size = int64(len(e.content))
+	e.Size = int64(len(e.Content))
 	return e
 }
 
 func marker(kind byte, p string, root bool) string {
-	dir, base := splitPath(p)
+	i := strings.LastIndexByte(p, '/')
+	dir, base := p[:max(i, 0)], p[i+1:]
 	if dir != "" {
 		dir += "/"
 	}
@@ -100,7 +101,8 @@ func marker(kind byte, p string, root bool) string {
 	return p + "/.wh..wh..opq"
 }
 
-func writeTar(t testing.TB, entries []tarEntry) []byte {
+// WriteTar writes entries as a tar.
+func WriteTar(t testing.TB, entries []TarEntry) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
@@ -109,7 +111,7 @@ func writeTar(t testing.TB, entries []tarEntry) []byte {
 		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Write([]byte(entries[i].content)); err != nil {
+		if _, err := w.Write([]byte(entries[i].Content)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,54 @@
+package codec
+
+import (
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"whittle.dev/whittle"
+)
+
+// Levels are the lowest, the highest and the default level of a codec that can be
+// written; ok is false for the others. Plain has the level 0 alone.
+func Levels(c Codec) (lowest, highest, standard int, ok bool) {
+	switch c {
+	case Plain:
+		return 0, 0, 0, true
+	case Gzip:
+		return 1, 9, 9, true
+	case Zstd:
+		return 1, 19, 19, true
+	}
+	return 0, 0, 0, false
+}
+
+// NewWriter compresses what is written to it by a codec, into w; level 0 is the default
+// of [Levels]. The same bytes give the same result, however they are written. Close ends
+// the stream; it does not close w.
+func NewWriter(w io.Writer, c Codec, level int) (io.WriteCloser, error) {
+	lowest, highest, standard, ok := Levels(c)
+	if !ok {
+		return nil, whittle.ErrUnsupported.Errorf("whittle does not compress by %s", c)
+	}
+	if level == 0 {
+		level = standard
+	}
+	if level < lowest || level > highest {
+		return nil, whittle.ErrUsage.Errorf("%s has the levels %d to %d, not %d", c, lowest, highest, level)
+	}
+	switch c {
+	case Gzip:
+		return gzip.NewWriterLevel(w, level)
+	case Zstd:
+		// One goroutine: with more of them, where blocks end would still be the same,
+		// and memory would not.
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderConcurrency(1))
+	}
+	return plainWriter{w}, nil
+}
+
+type plainWriter struct{ io.Writer }
+
+// Close implements io.Closer.
+func (plainWriter) Close() error { return nil }

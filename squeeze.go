@@ -1,0 +1,156 @@
+package whittle
+
+// SqueezeSchema names the JSON form of [Squeeze].
+const SqueezeSchema = "whittle.squeeze/v1"
+
+// Squeeze says what was done to an image's layers so that it is smaller and its
+// merged root file system the same. Its JSON form is the contract whittle.squeeze/v1.
+type Squeeze struct {
+	Schema string     `json:"schema"`
+	Image  ImageFacts `json:"image"`
+	// Before and After are the image's sizes.
+	Before SqueezeSizes `json:"before"`
+	After  SqueezeSizes `json:"after"`
+	// Layers are those of the image, lowest first. With Merged, the last row of them
+	// stands for the layer that holds all that were merged.
+	Layers []SqueezedLayer `json:"layers"`
+	// Merged says that all layers above the base's were made into one.
+	Merged bool `json:"merged"`
+	// Dropped adds up what all layers lost, by reason.
+	Dropped []Dropped `json:"dropped"`
+	// Base is what rewriting the base's layers would change; nil where they were not
+	// left alone.
+	Base *SqueezeBase `json:"base,omitempty"`
+	// Tree is the merged root file system, which is the same before and after.
+	Tree TreeSum `json:"tree"`
+	// Config is the digest of the configuration after, ConfigBefore of that before.
+	Config       Digest `json:"config"`
+	ConfigBefore Digest `json:"config_before"`
+	// Ambiguous are places that runtimes merge differently, of an image that was
+	// squeezed all the same.
+	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
+	// Notes say what a user should know: layers that were left alone, and why.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// SqueezeSizes are an image's sizes in bytes.
+type SqueezeSizes struct {
+	// Stored is the sum of the layers as they are stored, compressed or not.
+	Stored int64 `json:"stored"`
+	// Size is the sum of the layers' files, Tar that of their uncompressed tars.
+	Size   int64 `json:"size"`
+	Tar    int64 `json:"tar"`
+	Layers int   `json:"layers"`
+	// Entries counts the entries of all tars.
+	Entries int `json:"entries"`
+}
+
+// SqueezedLayer is what was done to one layer.
+type SqueezedLayer struct {
+	Index int `json:"index"`
+	// Action is "kept" (its blob is the same), "rewritten", "removed" (nothing was left
+	// of it) or "merged" (what was left of it is in the layer of the last row).
+	Action string `json:"action"`
+	// Why says why a layer was kept that has something to drop, empty otherwise.
+	Why    string     `json:"why,omitempty"`
+	Before LayerBlob  `json:"before"`
+	After  *LayerBlob `json:"after,omitempty"`
+	// Dropped is what the layer lost, by reason.
+	Dropped []Dropped `json:"dropped,omitempty"`
+}
+
+// LayerBlob describes a layer as it is stored.
+type LayerBlob struct {
+	// Digest is that of the stored bytes, empty where they were not read as a blob.
+	Digest    Digest `json:"digest,omitempty"`
+	DiffID    Digest `json:"diff_id"`
+	MediaType string `json:"media_type,omitempty"`
+	// Stored is the number of bytes as stored, Size of the files, Tar of the
+	// uncompressed tar.
+	Stored  int64 `json:"stored"`
+	Size    int64 `json:"size"`
+	Tar     int64 `json:"tar"`
+	Entries int   `json:"entries"`
+}
+
+// Dropped counts entries that the merged root file system does not need.
+type Dropped struct {
+	// Reason is "deleted", "replaced", "metadata" or "identical" for files, as a
+	// [Cause] is, "duplicate" for what the same layer has again, "whiteout" for a
+	// marker that hides nothing, "directory" for one whose metadata a later layer
+	// has, "link" for hard links and symlinks, "other" for the rest.
+	Reason  string `json:"reason"`
+	Entries int    `json:"entries"`
+	// Bytes are those of the files' contents.
+	Bytes int64 `json:"bytes"`
+}
+
+// SqueezeBase says what rewriting the layers of the base image would change.
+type SqueezeBase struct {
+	Layers int `json:"layers"`
+	// Saves is the number of bytes of files that could go from them.
+	Saves int64 `json:"saves"`
+	// Shared is the number of stored bytes that the image would no longer share with
+	// other images of its base.
+	Shared int64 `json:"shared"`
+}
+
+// TreeSum identifies a merged root file system.
+type TreeSum struct {
+	// Digest is that of the canonical form: see docs/reference/tree.md.
+	Digest Digest `json:"digest"`
+	// Paths counts all visible paths; the others add up to it. A file with several
+	// names (hard links) counts at each.
+	Paths       int `json:"paths"`
+	Files       int `json:"files"`
+	Directories int `json:"directories"`
+	Symlinks    int `json:"symlinks"`
+	Devices     int `json:"devices"`
+	FIFOs       int `json:"fifos"`
+	// HardLinks counts the names of files beyond their first.
+	HardLinks int `json:"hard_links"`
+	// Implied counts directories that no layer lists: nothing says their metadata.
+	Implied int `json:"implied"`
+	// Bytes are those of the files, each once.
+	Bytes int64 `json:"bytes"`
+}
+
+// VerifySchema names the JSON form of [TreeComparison].
+const VerifySchema = "whittle.verify/v1"
+
+// TreeComparison says whether two images have the same merged root file system and
+// the same configuration but for its layers and history. Its JSON form is the
+// contract whittle.verify/v1.
+type TreeComparison struct {
+	Schema string `json:"schema"`
+	// Images are the two.
+	Images []TreeImage `json:"images"`
+	// Same says that the trees and the configurations are the same.
+	Same bool `json:"same"`
+	// Tree and Config say it of either.
+	SameTree   bool `json:"same_tree"`
+	SameConfig bool `json:"same_config"`
+	// Differences are paths that differ, the first ones; More counts the others.
+	Differences []TreeDifference `json:"differences"`
+	More        int              `json:"more"`
+	// ConfigDifferences are the fields of the configuration that differ.
+	ConfigDifferences []string `json:"config_differences"`
+}
+
+// TreeImage is one image of a [TreeComparison].
+type TreeImage struct {
+	ImageFacts
+	// Tree is what the account of the layers says, Second what an independent reading
+	// of them says: a comparison needs both to agree.
+	Tree   TreeSum `json:"tree"`
+	Second TreeSum `json:"second"`
+	// Ambiguous are places that runtimes merge differently.
+	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
+}
+
+// TreeDifference is a path that differs.
+type TreeDifference struct {
+	Path string `json:"path"`
+	// What says what differs: "only in the first", "mode 0644, 0755".
+	What string `json:"what"`
+}
