@@ -75,7 +75,7 @@ func (s *Squeezed) Close() error {
 // Squeeze makes an image smaller whose merged root file system and configuration stay
 // the same, and proves that by two readings. Layers that change are written into a
 // temporary folder; the image as it was is not touched.
-func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) (out *Squeezed, err error) {
+func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) (_ *Squeezed, err error) {
 	job := squeeze.Job{AnyRuntime: o.AnyRuntime, Merge: o.Merge, Limits: env.Index.Limits}
 	if job.Compression, err = compression(o.Compress, o.Level); err != nil {
 		return nil, err
@@ -84,16 +84,16 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 	if err != nil {
 		return nil, err
 	}
-	out = &Squeezed{Source: img}
+	made := &Squeezed{Source: img}
 	defer func() {
 		if err != nil {
-			_ = out.Close()
+			_ = made.Close()
 		}
 	}()
-	if out.dir, err = os.MkdirTemp("", "squeeze-"); err != nil {
+	if made.dir, err = os.MkdirTemp("", "squeeze-"); err != nil {
 		return nil, whittle.ErrSystem.Of(err)
 	}
-	job.Dir = out.dir
+	job.Dir = made.dir
 	base, notes, err := baseLayers(ctx, env, img, name, o)
 	if err != nil {
 		return nil, err
@@ -110,16 +110,16 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 	if err != nil {
 		return nil, fmt.Errorf("squeezing %s: %w", name, err)
 	}
-	if out.Report, err = squeezeReport(ctx, img, indexes, done, job); err != nil {
+	if made.Report, err = squeezeReport(ctx, img, indexes, done, job); err != nil {
 		return nil, err
 	}
-	out.Report.Image.Verified = verified
-	out.Report.Notes = append(out.Report.Notes, notes...)
-	out.Config = done.Config
+	made.Report.Image.Verified = verified
+	made.Report.Notes = append(made.Report.Notes, notes...)
+	made.Config = done.Config
 	for _, l := range done.Layers {
-		out.Layers = append(out.Layers, SqueezedLayer{MediaType: l.Stored.MediaType, Digest: l.Stored.Digest, DiffID: l.ID, Size: l.Stored.Size, Open: l.Open, Changed: l.Changed()})
+		made.Layers = append(made.Layers, SqueezedLayer{MediaType: l.Stored.MediaType, Digest: l.Stored.Digest, DiffID: l.ID, Size: l.Stored.Size, Open: l.Open, Changed: l.Changed()})
 	}
-	return out, nil
+	return made, nil
 }
 
 // compression parses what a user wants.

@@ -2,7 +2,6 @@ package squeeze
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -214,28 +213,35 @@ func (f *finder) seedPlaces() {
 func (f *finder) close() {
 	for n, idx := range f.indexes {
 		for again := true; again; {
-			again = false
 			for i := len(idx.Entries) - 1; i >= 0; i-- {
 				if e := &idx.Entries[i]; f.keep[n][i] && e.Kind == whittle.HardLink {
 					f.keepTarget(n, i, e.Link)
 				}
 			}
-			for _, names := range f.mixed[n] {
-				kept := 0
-				for _, i := range names {
-					if f.keep[n][i] {
-						kept++
-					}
-				}
-				if kept > 0 && kept < len(names) {
-					again = true
-					for _, i := range names {
-						f.mark(n, i)
-					}
-				}
-			}
+			again = f.keepMixed(n)
 		}
 	}
+}
+
+// keepMixed keeps all names of a file whose names disagree on its metadata, if one is
+// kept; it says whether there was one to add.
+func (f *finder) keepMixed(n int) (some bool) {
+	for _, names := range f.mixed[n] {
+		kept := 0
+		for _, i := range names {
+			if f.keep[n][i] {
+				kept++
+			}
+		}
+		if kept == 0 || kept == len(names) {
+			continue
+		}
+		some = true
+		for _, i := range names {
+			f.mark(n, i)
+		}
+	}
+	return some
 }
 
 // keepTarget keeps the entry that a hard link names: the last one before it.
@@ -314,6 +320,3 @@ func parents(p string) func(yield func(string) bool) {
 		}
 	}
 }
-
-// errDiffers is for a plan that the proof rejects.
-var errDiffers = errors.New("the merged root file system would be another one")

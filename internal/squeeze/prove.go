@@ -9,12 +9,8 @@ import (
 	"whittle.dev/whittle/internal/ledger"
 )
 
-// without are the indexes with the entries that are kept, and the positions that these
+// filtered are the indexes with the entries that are kept, and the positions that these
 // had.
-func (p *Plan) without(indexes []*whittle.Index) (kept []*whittle.Index, was [][]int32) {
-	return filtered(indexes, p.Keep)
-}
-
 func filtered(indexes []*whittle.Index, keep [][]bool) (kept []*whittle.Index, was [][]int32) {
 	kept, was = make([]*whittle.Index, len(indexes)), make([][]int32, len(indexes))
 	for n, idx := range indexes {
@@ -243,21 +239,6 @@ func price(e *whittle.Entry) int64 {
 		return math.MaxInt64
 	}
 	return e.Size + 1
-}
-
-// prove holds a plan to the ledger once more, from nothing.
-func (p *Plan) prove(indexes []*whittle.Index, o ledger.Options) error {
-	kept, was := p.without(indexes)
-	after, err := ledger.Build(kept, o)
-	if err != nil {
-		return err
-	}
-	c := &comparison{finder: &finder{before: p.Ledger}, after: after, was: was}
-	same := slices.EqualFunc(p.Ledger.Tree.Nodes, after.Tree.Nodes, func(a, b whittle.Node) bool { return a.Path == b.Path && c.sameNode(&a, &b) })
-	if !same {
-		return errDiffers
-	}
-	return nil
 }
 
 // reasons are those of [whittle.Dropped], in the order in which they are listed.
