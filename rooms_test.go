@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"distro":                 {},
 	"python":                 {},
 	"python/source":          {},
+	"python/source/byname":   {},
 	"python/source/presence": {},
 	"python/source/spelled":  {},
 	"python/source/syntax":   {},
@@ -103,7 +104,7 @@ var allowed = map[string][]string{
 }
 
 // languages are rooms that every other may import.
-var languages = []string{"dockerfile", "dockerfile/ignore", "shell", "pep", "python/source", "python/source/presence", "python/source/spelled", "python/source/syntax"}
+var languages = []string{"dockerfile", "dockerfile/ignore", "shell", "pep", "python/source", "python/source/byname", "python/source/presence", "python/source/spelled", "python/source/syntax"}
 
 // doors are the only packages that may import a heavy library directly.
 var doors = map[string][]string{

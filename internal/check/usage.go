@@ -125,6 +125,8 @@ type usage struct {
 	requires map[int]map[string]bool
 	// scanned are the distributions whose files mentioned has read.
 	scanned map[int]bool
+	// asked is nil before the first call of words.
+	asked *loading
 }
 
 // use notes a use that is stronger than what is known.
@@ -243,7 +245,7 @@ func (f *follower) walk(w *wave) {
 	}
 	every := imports.Walk(true, plain.Nodes...)
 	for _, n := range every.Nodes[len(plain.Nodes):] {
-		if chain := every.Chain(n); !f.u.modules[n] && len(chain) > 0 {
+		if chain := every.Chain(n); !f.u.modules[n] && len(chain) > 0 && !f.unasked(chain, n) {
 			f.optional.add(n, f.at(chain[len(chain)-1].File, chain[len(chain)-1].Line))
 		}
 	}
@@ -274,6 +276,22 @@ func (f *follower) aside(chain []imports.Link, n *imports.Node) bool {
 	return false
 }
 
+// unasked says that the way to a module leads from a library to what it loads only
+// if it is asked to, and nothing asks. Whoever else imports it is found by
+// application and mentioned.
+func (f *follower) unasked(chain []imports.Link, n *imports.Node) bool {
+	for i, l := range chain {
+		to := n.File
+		if i+1 < len(chain) {
+			to = chain[i+1].File
+		}
+		if f.u.unasked(l.File, to) {
+			return true
+		}
+	}
+	return false
+}
+
 func (f *follower) at(file string, line int) string {
 	return fmt.Sprintf("%s:%d", f.u.s.owners.Shown(file), line)
 }
@@ -297,6 +315,9 @@ func (f *follower) module(w *wave, walk *imports.Reach, n *imports.Node) {
 		}
 		nodes, _ := f.Importer.Resolve(n, imp)
 		for _, to := range nodes {
+			if !own && f.u.unasked(n.File, to.File) {
+				continue
+			}
 			next := f.lazy
 			if w.how < LazyUse || imp.Context&(source.Guarded|source.Handler) != 0 || !own && f.u.feature(owner, to.File) {
 				next = f.optional

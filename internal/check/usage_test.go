@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source/byname"
 	"whittle.dev/whittle/internal/start"
 )
 
@@ -125,8 +126,36 @@ func TestUsage(t *testing.T) {
 		{"a .pth file", files(main("import os\n"), installed("lib", map[string]string{"lib.pth": "import lib\n"})), start, "lib plugin lib.pth"},
 		{"a driver", files(main("from sqlalchemy import create_engine\ncreate_engine('mysql+driver://h/d')\n"), installed("sqlalchemy", nil), installed("driver", nil)), start,
 			"driver lazy main.py:2\nsqlalchemy eager main.py:1"},
-		{"an engine", files(main("import pandas\n"), installed("pandas", nil), installed("openpyxl", nil)), start,
-			"openpyxl optional pandas loads it by name\npandas eager main.py:1"},
+		{"an engine", files(main("import pandas\npandas.read_excel('x')\n"), installed("pandas", nil), installed("openpyxl", nil)), start,
+			"openpyxl optional pandas loads it for read_excel, which main.py has\npandas eager main.py:1"},
+		{"an engine that nothing asks for", files(main("import pandas\n"), installed("pandas", map[string]string{"pandas/__init__.py": "def read_excel(x):\n    import openpyxl\n"}), installed("openpyxl: et", map[string]string{"openpyxl/__init__.py": "import et\n"}), installed("et", nil)), start,
+			"et not\nopenpyxl not\npandas eager main.py:1"},
+		{"an engine that the library tries when it starts, and nothing asks for", files(main("import pandas\n"), installed("pandas", map[string]string{"pandas/__init__.py": "try:\n    import openpyxl\nexcept ImportError:\n    pass\n"}), installed("openpyxl", nil)), start,
+			"openpyxl not\npandas eager main.py:1"},
+		{"an engine that the application tries, too", files(main("import pandas\ntry:\n    import openpyxl\nexcept ImportError:\n    pass\n"), installed("pandas", map[string]string{"pandas/__init__.py": "try:\n    import openpyxl\nexcept ImportError:\n    pass\n"}), installed("openpyxl", nil)), start,
+			"openpyxl optional main.py:3\npandas eager main.py:1"},
+		{"an engine that a module which nothing starts asks for", files(main("import pandas\n"), map[string]string{"app/tools/x.py": "READ = 'read_excel'\n"}, installed("pandas", nil), installed("openpyxl", nil)), start,
+			"openpyxl optional pandas loads it for read_excel, which tools/x.py has\npandas eager main.py:1"},
+		{"an engine that another library asks for", files(main("import pandas\n"), installed("pandas", nil), installed("etl", map[string]string{"etl/x.py": "def f(pd): return pd.read_excel('x')\n"}), installed("openpyxl", nil)), start,
+			"etl not\nopenpyxl optional pandas loads it for read_excel, which etl/x.py has\npandas eager main.py:1"},
+		{"an engine that only the library itself mentions", files(main("import pandas\n"), installed("pandas", map[string]string{"pandas/io.py": "def read_excel(): pass\n"}), installed("openpyxl", nil)), start,
+			"openpyxl not\npandas eager main.py:1"},
+		{"an engine, by a name that is made at run time", files(main("import pandas as pd\ndef f(kind): return getattr(pd, 'read_' + kind)\n"), installed("pandas", nil), installed("openpyxl", nil)), start,
+			"openpyxl optional pandas may load it by name: main.py makes the names of attributes\npandas eager main.py:1"},
+		{"an engine, by a name that another library makes", files(main("import pandas\n"), installed("pandas", nil), installed("etl", map[string]string{"etl/x.py": "def f(kind): return getattr(pd, kind)\n"}), installed("openpyxl", nil)), start,
+			"etl not\nopenpyxl optional pandas may load it by name: etl/x.py makes the names of attributes of pd\npandas eager main.py:1"},
+		{"an engine, and a part of the application is compiled", files(main("import pandas\n"), map[string]string{"app/fast.so": "x"}, installed("pandas", nil), installed("openpyxl", nil)), start,
+			"openpyxl optional pandas may load it by name: a part of the application is compiled\npandas eager main.py:1"},
+		{"an engine that the library requires", files(main("import pandas\n"), installed("pandas: openpyxl", map[string]string{"pandas/__init__.py": "def read_excel(x):\n    import openpyxl\n"}), installed("openpyxl", nil)), start,
+			"openpyxl lazy pandas/__init__.py:2\npandas eager main.py:1"},
+		{"a default driver", files(main("from sqlalchemy import create_engine\ncreate_engine('postgresql://h/d')\n"), installed("sqlalchemy", nil), installed("psycopg2-binary", nil)), start,
+			"psycopg2-binary lazy main.py:2\nsqlalchemy eager main.py:1"},
+		{"entry points of a group that a library looks up", files(main("import a\n"), installed("a", map[string]string{"a/__init__.py": "from importlib.metadata import entry_points\nentry_points(group='shop.pay')\n"}), installed("b", map[string]string{"entry_points.txt": "[shop.pay]\ncard = b:f\n"})), start,
+			"a eager main.py:1\nb plugin entry point card of shop.pay, which a/__init__.py has"},
+		{"entry points of a group that a library which is not used looks up", files(main("import os\n"), installed("a", map[string]string{"a/__init__.py": "from importlib.metadata import entry_points\nentry_points(group='shop.pay')\n"}), installed("b", map[string]string{"entry_points.txt": "[shop.pay]\ncard = b:f\n"})), start,
+			"a not\nb not"},
+		{"entry points of a group that only a string names", files(main("import a\n"), installed("a", map[string]string{"a/__init__.py": "NAME = 'shop.pay'\n"}), installed("b", map[string]string{"entry_points.txt": "[shop.pay]\ncard = b:f\n"})), start,
+			"a eager main.py:1\nb not"},
 		{"a program", files(main("import subprocess\nsubprocess.run(['tool', '-x'])\n"), installed("lib", map[string]string{"entry_points.txt": "[console_scripts]\ntool = lib:main\n"})), start, "lib lazy main.py:2"},
 		{"data alone", files(main("import os\n"), data), start, "lib unknown"},
 		{"time zones", files(main("import zoneinfo\n"), installed("tzdata", nil)), start, "tzdata optional python loads it by name"},
@@ -156,7 +185,7 @@ func TestUsage(t *testing.T) {
 // TestUsageExtras: what the project asks for by name is more than a feature of
 // the library that loads it, and says which list asks.
 func TestUsageExtras(t *testing.T) {
-	files := map[string]string{"app/main.py": "import pandas\n"}
+	files := map[string]string{"app/main.py": "import pandas\nread = pandas.read_excel\n"}
 	maps.Copy(files, installed("pandas", nil))
 	maps.Copy(files, installed("openpyxl", nil))
 	img := image(files, whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"})
@@ -169,7 +198,7 @@ func TestUsageExtras(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []check.Used{{Use: check.LazyUse, By: "pandas loads it by name", Extras: []string{"excel", "all"}},
+	want := []check.Used{{Use: check.LazyUse, By: "pandas loads it for read_excel, which main.py has", Extras: []string{"excel", "all"}},
 		{Use: check.EagerUse, By: "main.py:1", Extras: []string{""}}}
 	if diff := cmp.Diff(want, used); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -178,5 +207,64 @@ func TestUsageExtras(t *testing.T) {
 	cancel()
 	if _, err := check.Usage(ctx, img); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that is done: %v", err)
+	}
+}
+
+// TestLoadedByName: for each row of the table, a distribution whose library is used
+// and asked for it is never called unused; one whose library is not used is, and so is
+// one whose library is not asked, if the row has words.
+func TestLoadedByName(t *testing.T) {
+	process := whittle.Process{Cmd: []string{"/usr/local/bin/python3.13", "main.py"}, WorkingDir: "/app"}
+	use := func(t *testing.T, r *byname.Row, text string) check.Used {
+		files := map[string]string{"app/main.py": text, packages + "other/__init__.py": ""}
+		if r.Host != "python" {
+			maps.Copy(files, installed(r.Host, nil))
+		}
+		maps.Copy(files, installed(r.Name, nil))
+		img := image(files, process)
+		used, err := check.Usage(t.Context(), img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range used {
+			if img.Distributions[i].Name == r.Name {
+				return used[i]
+			}
+		}
+		t.Fatalf("%s is not installed", r.Name)
+		return check.Used{}
+	}
+	decided := map[string]bool{}
+	for r := range byname.Rows() {
+		decided[r.Host+" "+r.Name] = decided[r.Host+" "+r.Name] || len(r.Words) == 0
+	}
+	for r := range byname.Rows() {
+		host := "import " + strings.ReplaceAll(r.Host, "-", "_") + "\n"
+		if r.Host == "python" {
+			host = ""
+		}
+		asks := []string{host}
+		for _, w := range r.Words {
+			if strings.HasSuffix(w, "://") {
+				w = "'" + w + "h'"
+			}
+			asks = append(asks, host+"x = lambda a: a."+w+"\n", host+"x = {'k': \"a."+strings.Trim(w, "'")+"\"}\n")
+		}
+		if len(r.Words) > 0 {
+			if got := use(t, &r, host); !decided[r.Host+" "+r.Name] && got.Use != check.NotUsed {
+				t.Errorf("%s does not ask %s for %s, which is %s: %s", host, r.Host, r.Name, ways[got.Use], got.By)
+			}
+			asks = asks[1:]
+		}
+		for _, text := range asks {
+			if got := use(t, &r, text); got.Use <= check.NotUsed {
+				t.Errorf("%s has %q, and %s is %s", r.Host, text, r.Name, ways[got.Use])
+			}
+		}
+		if r.Host != "python" && !decided["python "+r.Name] {
+			if got := use(t, &r, strings.ReplaceAll(strings.Join(asks, ""), host, "")); got.Use != check.NotUsed {
+				t.Errorf("%s is not used, and %s is %s: %s", r.Host, r.Name, ways[got.Use], got.By)
+			}
+		}
 	}
 }

@@ -9,13 +9,8 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source/byname"
 )
-
-// drivers are the distributions of the databases' default drivers, by the
-// scheme of an SQLAlchemy URL.
-// https://docs.sqlalchemy.org/en/20/core/engines.html
-var drivers = map[string]string{"postgresql": "psycopg2", "postgres": "psycopg2", "mysql": "MySQLdb", "mariadb": "MySQLdb",
-	"oracle": "cx_Oracle", "mssql": "pyodbc"}
 
 // calls notes what the application names in strings: drivers of databases, and
 // programs that distributions install.
@@ -28,11 +23,15 @@ func (u *usage) calls(src *source.Facts, file string) {
 		by := u.s.owners.Shown(file) + ":" + strconv.Itoa(c.Line)
 		if scheme, _, ok := strings.Cut(c.Args[0], "://"); ok && (name == "create_engine" || name == "connect") {
 			dialect, driver, named := strings.Cut(scheme, "+")
-			if !named {
-				driver = drivers[dialect]
-			}
 			u.useModule(driver, by)
 			u.useModule(dialect, by)
+			for _, name := range byname.Drivers("sqlalchemy", dialect) {
+				for _, i := range u.positions(name) {
+					if !named {
+						u.use(i, LazyUse, by)
+					}
+				}
+			}
 			continue
 		}
 		switch name {
@@ -88,7 +87,8 @@ func (u *usage) pathFiles() {
 }
 
 // plugins finds the distributions that offer entry points to those that are
-// used: in a group whose name begins with one of their modules or their name.
+// used: in a group whose name begins with one of their modules or their name, or
+// that they look up.
 // https://packaging.python.org/en/latest/specifications/entry-points/
 func (u *usage) plugins() (changed bool) {
 	hosts := map[string]string{}
@@ -108,6 +108,9 @@ func (u *usage) plugins() (changed bool) {
 			if host, ok := hostOf(e.Group, hosts); ok {
 				changed = u.use(i, PluginUse, "entry point "+e.Name+" of "+host) || changed
 			}
+		}
+		if by, ok := u.lookedUp(i); ok {
+			changed = u.use(i, PluginUse, by) || changed
 		}
 	}
 	return changed
@@ -135,18 +138,22 @@ func hostOf(group string, hosts map[string]string) (string, bool) {
 
 // known notes the distributions of the table that used ones load by name.
 func (u *usage) known() (changed bool) {
-	for host, names := range python.LoadedByName() {
-		if host != "python" && !slices.ContainsFunc(u.positions(host), u.used) {
-			continue
-		}
-		for _, name := range names {
-			for _, i := range u.positions(name) {
-				how := OptionalUse
-				if len(u.out[i].Extras) > 0 { // the project asks for it, and this is what for
-					how = LazyUse
+	for r := range byname.Rows() {
+		for _, i := range u.positions(r.Name) {
+			by := "python loads it by name"
+			if r.Host != "python" {
+				by = ""
+				for _, host := range u.positions(r.Host) {
+					if u.used(host) && by == "" {
+						by = u.asks(host, i).by
+					}
 				}
-				changed = u.use(i, how, host+" loads it by name") || changed
 			}
+			how := OptionalUse
+			if len(u.out[i].Extras) > 0 { // the project asks for it, and this is what for
+				how = LazyUse
+			}
+			changed = by != "" && u.use(i, how, by) || changed
 		}
 	}
 	return changed
@@ -249,7 +256,7 @@ func (u *usage) mentions(file string, byName map[string][]int, how Use) (changed
 			continue
 		}
 		for _, to := range byName[source.Top(imp.Module)] {
-			if j, owned := u.s.owners.Owner[file]; !owned || j != to {
+			if j, owned := u.s.owners.Owner[file]; !owned || j != to && !u.unaskedFor(j, to) {
 				changed = u.use(to, how, u.s.owners.Shown(file)+":"+strconv.Itoa(imp.Line)) || changed
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source/byname"
 )
 
 // uses are what the modules of a project import: the distributions that may be
@@ -84,19 +85,22 @@ func (t *tree) unused() []whittle.Problem {
 }
 
 // loadedByName are the distributions that the standard library, or one that the
-// project declares, loads by a name in a string: a driver of a database.
+// project declares or its lock has, can load by a name in a string: a driver of a
+// database. Whether it is asked to is not known, as the texts of libraries are not
+// there.
 func loadedByName(t *tree) map[string]bool {
 	declared := map[string]bool{"python": true}
 	for _, u := range t.units {
 		for i := range u.declared.Dependencies {
 			declared[pep.Normalize(u.declared.Dependencies[i].Name)] = true
 		}
+		for _, l := range u.declared.Locked {
+			declared[pep.Normalize(l.Name)] = true
+		}
 	}
 	out := map[string]bool{}
-	for host, names := range python.LoadedByName() {
-		for _, name := range names {
-			out[name] = out[name] || declared[host]
-		}
+	for r := range byname.Rows() {
+		out[r.Name] = out[r.Name] || declared[r.Host]
 	}
 	return out
 }

@@ -1,5 +1,5 @@
 // Command rules makes the pages of docs/reference/rules and docs/reference/checks from the rules and
-// the checks themselves:
+// the checks themselves, and docs/explanation/loaded-by-name.md from its table:
 //
 //	go run ./scripts/rules       # says which pages are out of date, and fails
 //	go run ./scripts/rules -w    # writes them, and removes those of rules and checks that no longer exist
@@ -35,11 +35,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	do := compare
+	do, doLoaded := compare, compareLoaded
 	if *write {
-		do = save
+		do, doLoaded = save, saveLoaded
 	}
-	if err := errors.Join(do(filepath.Join(*dir, "rules"), rules), do(filepath.Join(*dir, "checks"), checks)); err != nil {
+	if err := errors.Join(do(filepath.Join(*dir, "rules"), rules), do(filepath.Join(*dir, "checks"), checks), doLoaded(filepath.Join(*dir, "../explanation"))); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -71,7 +71,7 @@ func TestCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(compare("../../docs/reference/rules", rules), compare("../../docs/reference/checks", checks)); err != nil {
+	if err := errors.Join(compare("../../docs/reference/rules", rules), compare("../../docs/reference/checks", checks), compareLoaded("../../docs/explanation")); err != nil {
 		t.Error(err)
 	}
 }

@@ -42,6 +42,8 @@ type Facts struct {
 	// Shebang is the first line where it starts with "#!", its line end
 	// included, so that a carriage return shows.
 	Shebang string
+	// Asks are the words by which libraries load others, see [byname.Words].
+	Asks []string
 }
 
 // Import is one module that a statement imports: "import a, b" is two.

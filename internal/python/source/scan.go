@@ -2,9 +2,11 @@ package source
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
+	"whittle.dev/whittle/internal/python/source/byname"
 	"whittle.dev/whittle/internal/python/source/presence"
 	"whittle.dev/whittle/internal/python/source/syntax"
 )
@@ -34,10 +36,7 @@ func Scan(src []byte) *Facts {
 	}
 	s.unwind(-1)
 	s.out.Broken, s.out.BrokenLine = s.lexer.Broken, s.lexer.BrokenLine
-	for n := range s.names {
-		s.out.Names = append(s.out.Names, n)
-	}
-	slices.Sort(s.out.Names)
+	s.out.Names, s.out.Asks = slices.Sorted(maps.Keys(s.names)), byname.Words(src)
 	for _, n := range s.out.Names {
 		s.out.NamesAt = append(s.out.NamesAt, s.namesAt[n])
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // sourceVersion is the first byte of a source in binary form.
-const sourceVersion = 12
+const sourceVersion = 13
 
 // SourceFormat names the binary form of a [Source]. What keeps sources names
 // them by it: those of another form are not read.
@@ -47,10 +47,9 @@ func (s *Facts) AppendBinary(b []byte) ([]byte, error) {
 		w.int(n)
 	}
 	w.b = append(w.b, btob(s.Open), btob(s.OpensOthers), btob(s.AllKnown))
-	w.list(s.Words)
-	w.list(s.Prefixes)
-	w.list(s.Deleted)
-	w.list(s.All)
+	for _, l := range [][]string{s.Words, s.Prefixes, s.Deleted, s.All, s.Asks} {
+		w.list(l)
+	}
 	w.effects(s)
 	w.str(s.Broken)
 	w.int(s.BrokenLine)
@@ -93,7 +92,7 @@ func (s *Facts) UnmarshalBinary(b []byte) error {
 		s.NamesAt = append(s.NamesAt, r.int())
 	}
 	s.Open, s.OpensOthers, s.AllKnown = r.byte() != 0, r.byte() != 0, r.byte() != 0
-	s.Words, s.Prefixes, s.Deleted, s.All = r.list(), r.list(), r.list(), r.list()
+	s.Words, s.Prefixes, s.Deleted, s.All, s.Asks = r.list(), r.list(), r.list(), r.list(), r.list()
 	r.effects(s)
 	s.Broken, s.BrokenLine, s.Shebang = r.str(), r.int(), r.str()
 	s.Syntax = syntax.Result{Text: r.str(), Line: r.int(), Unsure: r.byte() != 0, Needs: syntax.Need{Minor: r.int(), Line: r.int(), What: r.str()}}

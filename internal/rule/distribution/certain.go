@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
+	"whittle.dev/whittle/internal/python/source/byname"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
@@ -30,6 +31,9 @@ func unusedRisk(p *analysis.Pass, group, freed []int) (whittle.Risk, string) {
 	if why, found := makesNames(p); found {
 		return whittle.RiskHigh, why // running a few starts proves nothing about other names
 	}
+	if why, found := mayLoad(p, group); found {
+		return whittle.RiskMedium, why
+	}
 	caution := "a name that only data or the environment gives (a driver, an engine) shows in no file"
 	var optional []string
 	for _, i := range freed {
@@ -42,6 +46,41 @@ func unusedRisk(p *analysis.Pass, group, freed []int) (whittle.Risk, string) {
 		caution += "; used distributions go on without " + analysis.List(optional)
 	}
 	return whittle.RiskLow, caution
+}
+
+// mayLoad finds a used library that would load a distribution of a group by name,
+// and says what would have to ask for it.
+func mayLoad(p *analysis.Pass, group []int) (why string, found bool) {
+	for _, i := range group {
+		name := p.Graph.Distributions[i].Name
+		for _, r := range rowsOfUsed(p, name) {
+			return fmt.Sprintf("%s loads %s for %s: no text has one of these names", r.Host, name, analysis.List(r.Words)), true
+		}
+	}
+	return "", false
+}
+
+// rowsOfUsed are the rows by which libraries that are used load a distribution by
+// name.
+func rowsOfUsed(p *analysis.Pass, name string) (out []byname.Row) {
+	for r := range byname.Rows() {
+		if r.Name != name {
+			continue
+		}
+		if host, ok := p.Graph.Find(r.Host); r.Host == "python" || ok && p.Dists.Usage(host) >= analysis.Plugin {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// loaded says that a used library loads a distribution by name, and that a text of
+// the project asks for it: a setting, a template, a script that is not in the image.
+func loaded(p *analysis.Pass, said analysis.Texts, d *python.Distribution) bool {
+	return slices.ContainsFunc(rowsOfUsed(p, d.Name), func(r byname.Row) bool {
+		asks := r.Pattern()
+		return asks == nil || said.Match(asks) || p.Project.MatchSource(asks)
+	})
 }
 
 // makesNames finds a module of the application that may import by a name that

@@ -20,7 +20,7 @@ func UnusedDependency() analysis.Rule {
 		ID:    "unused-dependency",
 		Title: "Declared dependencies that nothing imports",
 		Text: `What the image starts, the commands that must work and all modules that they reach never import the distribution, not in functions either.
-No used distribution loads it by a known name or as a plug-in. No string, script, setting or command of the application names it, its
+No used distribution loads it by name (docs/explanation/loaded-by-name.md) or as a plug-in. No string, script, setting or command of the application names it, its
 modules, its programs or the plug-ins that it provides. Removing it also removes everything that only it needs, so the saving is that of
 the whole group. If several unused distributions share what they need, the saving is that of all together. Lines of constraints files may
 stay.`,
@@ -45,7 +45,7 @@ func removable(p *analysis.Pass, roots []int) []int {
 		found, ok := looked[i]
 		if !ok {
 			_, found = said.Naming(&p.Graph.Distributions[i])
-			found = found || asks && plugsIn(&p.Graph.Distributions[i])
+			found = found || asks && plugsIn(&p.Graph.Distributions[i]) || loaded(p, said, &p.Graph.Distributions[i])
 			looked[i] = found
 		}
 		return found

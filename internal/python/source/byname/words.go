@@ -1,0 +1,198 @@
+package byname
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// The words that [Words] gives besides those of the table.
+const (
+	// Group, and a name after it, is a string of a text that looks for entry points:
+	// it may be their group.
+	Group = "group "
+	// Made, and a name after it, is an object whose attribute is asked for by a
+	// name that is made at run time: getattr(pd, name). The name is empty where
+	// the object is an expression.
+	Made = "made "
+)
+
+// maxWords bounds the groups and the objects of one text, maxGroup the length of a
+// group in bytes.
+const (
+	maxWords = 256
+	maxGroup = 64
+)
+
+// vocabulary are the words of the table, and a filter of them by the first two and
+// the last byte.
+type vocabulary struct {
+	words  map[string]bool
+	filter [1 << 12]bool
+	// longest is the length of the longest word, in bytes.
+	longest int
+}
+
+var words = sync.OnceValue(newVocabulary)
+
+func newVocabulary() *vocabulary {
+	v := &vocabulary{words: map[string]bool{}}
+	for r := range Rows() {
+		for _, w := range r.Words {
+			v.words[w] = true
+			name := strings.TrimSuffix(w, "://")
+			v.filter[key([]byte(name))] = true
+			v.longest = max(v.longest, len(name))
+		}
+	}
+	return v
+}
+
+// key mixes what tells most words apart. The word is not empty.
+func key(w []byte) int {
+	return (int(w[0])*31 + int(w[len(w)/2])*7 + int(w[len(w)-1]) + len(w)*131) & (1<<12 - 1)
+}
+
+// find is the word of the table that a name is, or that it starts with what comes
+// after it; empty if there is none.
+func (v *vocabulary) find(w, after []byte) string {
+	if len(w) > v.longest || !v.filter[key(w)] {
+		return ""
+	}
+	if v.words[string(w)] {
+		return string(w)
+	}
+	// An address: postgresql://, postgresql+driver://
+	rest := after[:min(len(after), 40)]
+	if len(rest) > 0 && rest[0] == '+' {
+		n := 1
+		for n < len(rest) && wordByte(rest[n]) {
+			n++
+		}
+		rest = rest[n:]
+	}
+	if bytes.HasPrefix(rest, []byte("://")) && v.words[string(w)+"://"] {
+		return string(w) + "://"
+	}
+	return ""
+}
+
+// Words are the words of the table that a text has, in comments and strings too,
+// and those that [Group] and [Made] describe: sorted, each once.
+func Words(src []byte) []string {
+	var out []string
+	seen := map[string]bool{}
+	note := func(w string) {
+		if w != "" && !seen[w] {
+			seen[w] = true
+			out = append(out, w)
+		}
+	}
+	asks := bytes.Contains(src, []byte("entry_points")) || bytes.Contains(src, []byte("ExtensionManager")) || bytes.Contains(src, []byte("DriverManager")) || bytes.Contains(src, []byte("load_setuptools_entrypoints"))
+	others, known := 0, words()
+	for at := 0; at < len(src); {
+		c := src[at]
+		if !wordByte(c) {
+			at++
+			continue
+		}
+		end := at + 1
+		for end < len(src) && wordByte(src[end]) {
+			end++
+		}
+		note(known.find(src[at:end], src[end:]))
+		if others < maxWords {
+			if asks && at > 0 && (src[at-1] == '"' || src[at-1] == '\'') {
+				if g := group(src[at:], src[at-1]); g != "" {
+					others++
+					note(Group + g)
+				}
+			}
+			if object, ok := made(src[at:end], src[end:], at > 0 && src[at-1] == '.'); ok {
+				others++
+				note(Made + object)
+			}
+		}
+		at = end
+	}
+	slices.Sort(out)
+	return out
+}
+
+// group is the string that a text starts with, if it may be a group of entry points.
+func group(text []byte, quote byte) string {
+	n := 0
+	for n < len(text) && n <= maxGroup && (wordByte(text[n]) || strings.IndexByte(".-:", text[n]) >= 0) {
+		n++
+	}
+	if n < 3 || n > maxGroup || n >= len(text) || text[n] != quote {
+		return ""
+	}
+	return string(text[:n])
+}
+
+// made says that a word asks for an attribute by a name that is no literal, or
+// runs a text, and the object if it is one name.
+func made(w, after []byte, attribute bool) (object string, ok bool) {
+	if len(after) == 0 || after[0] != '(' || attribute {
+		return "", false
+	}
+	switch string(w) {
+	case "eval", "exec":
+		return "", true
+	case "methodcaller", "attrgetter":
+		rest := bytes.TrimLeft(after[1:min(len(after), 200)], " \t\r\n")
+		return "", len(rest) == 0 || rest[0] != '"' && rest[0] != '\''
+	case "getattr":
+	default:
+		return "", false
+	}
+	args := after[1:min(len(after), 400)]
+	depth, comma := 0, -1
+	for i, c := range args {
+		switch c {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		}
+		if depth == 0 && c == ',' {
+			comma = i
+			break
+		}
+		if depth < 0 {
+			return "", false
+		}
+	}
+	if comma < 0 {
+		return "", true
+	}
+	first := bytes.TrimSpace(args[:comma])
+	if second := bytes.TrimLeft(args[comma+1:], " \t\r\n"); literal(second) {
+		return "", false
+	}
+	for _, c := range first {
+		if !wordByte(c) {
+			return "", true
+		}
+	}
+	return string(first), true
+}
+
+// literal says that an argument is one plain string.
+func literal(arg []byte) bool {
+	if len(arg) == 0 || arg[0] != '"' && arg[0] != '\'' {
+		return false
+	}
+	end := bytes.IndexByte(arg[1:], arg[0])
+	if end < 0 {
+		return false
+	}
+	rest := bytes.TrimLeft(arg[end+2:], " \t\r\n")
+	return len(rest) > 0 && (rest[0] == ',' || rest[0] == ')')
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
