@@ -38,7 +38,8 @@ Besides, a distribution is not unused if it offers entry points to one that is u
 ` + "`sqlalchemy.dialects`" + `), or that it has as a string in a module that looks for entry points; and if any string, setting or command names it.
 
 The source is the library's version and the file that has the name, as found by ` + "`scripts/by-name`" + ` in its wheel, or a page of its documentation.
-` + "`METADATA`" + ` is the list of its extras.
+` + "`METADATA`" + ` is the list of its extras. ` + "`testdata/verified.tsv`" + ` beside the table has what the real libraries do: without what a row names, with it, and if the
+library is only imported (` + "`WHITTLE_TEST_BYNAME=DIR go test -run TestReal ./internal/python/source/byname`" + `).
 
 | Library | Loads | If a text has | Source |
 |---|---|---|---|
