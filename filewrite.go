@@ -3,6 +3,7 @@ package whittle
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,17 +25,50 @@ const (
 // a new one has mode, less what the process's mask takes. Nothing outside of the
 // folder is written to. Errors wrap [ErrSystem].
 func (f Folder) Write(name string, content []byte, mode fs.FileMode) error {
+	return f.WriteBy(name, mode, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// WriteBy does what [Folder.Write] does with what write writes. An error of write
+// leaves what was there as it was, and stays of its kind.
+func (f Folder) WriteBy(name string, mode fs.FileMode, write func(io.Writer) error) error {
+	var content error
 	err := f.within("write", name, func(root *os.Root) error {
-		return writeIn(root, filepath.FromSlash(name), content, mode)
+		return writeIn(root, filepath.FromSlash(name), mode, func(file *os.File) error {
+			out := &diskWriter{w: file}
+			if content = write(out); out.err != nil {
+				content = nil
+				return out.err
+			}
+			return content
+		})
 	})
 	switch shown := filepath.Join(string(f), filepath.FromSlash(name)); {
 	case err == nil:
 		return nil
+	case content != nil:
+		return fmt.Errorf("writing %s: %w", shown, content)
 	case errors.Is(err, ErrUsage):
 		return fmt.Errorf("writing %s: %w", shown, reason(err))
 	default:
 		return ErrSystem.Errorf("writing %s: %w", shown, reason(err))
 	}
+}
+
+// diskWriter tells an error of the disk from one of what is written to it.
+type diskWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (d *diskWriter) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		d.err = err
+	}
+	return n, err
 }
 
 // reason is an error of a file without its name, which is a partial file's.
@@ -50,7 +84,7 @@ func reason(err error) error {
 	return err
 }
 
-func writeIn(root *os.Root, at string, content []byte, mode fs.FileMode) (err error) {
+func writeIn(root *os.Root, at string, mode fs.FileMode, write func(*os.File) error) (err error) {
 	old, err := root.Lstat(at)
 	kept := err == nil && old.Mode().IsRegular()
 	partial := filepath.Join(filepath.Dir(at), TempName(partialPrefix)+partialSuffix)
@@ -64,8 +98,7 @@ func writeIn(root *os.Root, at string, content []byte, mode fs.FileMode) (err er
 		}
 	}()
 	_, _ = Lock(file) // so that nobody takes it for left behind
-	_, err = file.Write(content)
-	if err == nil && kept {
+	if err = write(file); err == nil && kept {
 		err = file.Chmod(old.Mode().Perm())
 	}
 	if err == nil {

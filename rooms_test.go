@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"codec":                  {},
 	"source":                 {"codec"},
 	"index":                  {"codec"},
+	"destination":            {"codec", "source"},
 	"distro":                 {},
 	"python":                 {},
 	"python/source":          {},

@@ -30,7 +30,12 @@ func pick(ctx context.Context, from blobs, roots []descriptor, selector string, 
 	if err := p.configure(ctx, l); err != nil {
 		return nil, err
 	}
-	return manifestImage(from, l.Digest, l.doc, l.config)
+	img, err := manifestImage(from, l.Digest, l.doc, l.config)
+	if err != nil {
+		return nil, err
+	}
+	img.details = func(ctx context.Context) (Details, error) { return manifestDetails(ctx, from, l.doc, o) }
+	return img, nil
 }
 
 // imageGroup is one image as a user sees it: the manifests of its platforms.

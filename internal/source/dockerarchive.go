@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ type dockerArchive struct {
 	*archive
 	o      Options
 	images []savedImage
+	index  []descriptor // of the layout, if it is one too
 }
 
 // dockerImage opens an image of a docker archive: one in manifest.json, which
@@ -197,6 +199,7 @@ func (d *dockerArchive) image(ctx context.Context, s savedImage) (*image, error)
 	if err != nil {
 		return nil, err
 	}
+	img.details = func(ctx context.Context) (Details, error) { return d.details(ctx, s, manifest) }
 	if manifest != nil {
 		img.ref.Digest = manifest.Digest
 	}
@@ -235,6 +238,7 @@ func (d *dockerArchive) manifestOf(ctx context.Context, config whittle.Digest, s
 		return nil, whittle.ErrCorrupt.Errorf("index.json: %w", err)
 	}
 	p := newPicker(d.archive, d.o)
+	d.index = index.Manifests
 	found, err := p.leaves(ctx, index.Manifests)
 	if err != nil {
 		return nil, err
@@ -309,4 +313,23 @@ func blobDigest(name string) (whittle.Digest, bool) {
 	}
 	d, err := whittle.ParseDigest("sha256:" + hex)
 	return d, err == nil
+}
+
+// details are those of an image: of its manifest, if the archive has one.
+func (d *dockerArchive) details(ctx context.Context, s savedImage, manifest *leaf) (Details, error) {
+	if manifest != nil {
+		out, err := manifestDetails(ctx, d.archive, manifest.doc, d.o)
+		if err != nil {
+			return Details{}, err
+		}
+		out.Attached, err = inIndex(ctx, d.archive, d.index, append(slices.Clone(manifest.above), manifest.Digest), d.o)
+		out.Attached = sortAttached(out.Attached)
+		return out, err
+	}
+	name, err := whittle.CleanPath(s.Config)
+	if err != nil {
+		return Details{}, fmt.Errorf("manifest.json: %w", err)
+	}
+	raw, err := d.readFile(name, d.o.Limits.Config)
+	return Details{Config: raw}, err
 }

@@ -39,6 +39,8 @@ type image struct {
 	config configuration
 	layers []whittle.Layer
 	close  func() error
+	// details reads what [DetailsOf] gives; nil if there is nothing more.
+	details func(ctx context.Context) (Details, error)
 }
 
 func (i *image) Ref() whittle.Ref        { return i.ref }

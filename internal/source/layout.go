@@ -37,6 +37,8 @@ type document struct {
 	Layers        []descriptor `json:"layers,omitempty"`
 	Manifests     []descriptor `json:"manifests,omitempty"`
 	Subject       *descriptor  `json:"subject,omitempty"`
+
+	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 // folder is an OCI layout in a directory.
@@ -106,10 +108,18 @@ func layoutImage(ctx context.Context, s store, selector string, o Options) (*ima
 	if len(index.Manifests) == 0 {
 		return nil, &placeError{why: "the layout is empty: its index.json names no image", kind: whittle.ErrNotFound}
 	}
-	if n, ok := position(selector); ok && n < len(index.Manifests) {
-		index.Manifests, selector = index.Manifests[n:n+1], ""
+	roots := index.Manifests
+	if n, ok := position(selector); ok && n < len(roots) {
+		roots, selector = roots[n:n+1], ""
 	}
-	return pick(ctx, s, index.Manifests, selector, o)
+	img, err := pick(ctx, s, roots, selector, o)
+	if err != nil {
+		return nil, err
+	}
+	img.withAttached(func(ctx context.Context) ([]Attached, error) {
+		return inIndex(ctx, s, index.Manifests, []whittle.Digest{img.ref.Digest}, o)
+	})
+	return img, nil
 }
 
 func parseDocument(b []byte, d whittle.Digest) (document, error) {

@@ -51,7 +51,7 @@ func openRegistry(ctx context.Context, shown, ref string, o Options) (whittle.Im
 }
 
 func openRepository(ctx context.Context, ref name.Reference, d Deadlines, o Options) (*image, error) {
-	r, err := login(ctx, ref.Context(), d, o)
+	r, err := login(ctx, ref.Context(), d, o, ref.Context().Scope(transport.PullScope))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,13 @@ func openRepository(ctx context.Context, ref name.Reference, d Deadlines, o Opti
 	if d, ok := ref.(name.Digest); ok && d.DigestStr() != string(root.Digest) {
 		return nil, whittle.ErrCorrupt.Errorf("manifest %s has another digest, %s", d.DigestStr(), root.Digest)
 	}
-	return pick(ctx, &namedRepository{r, root.Digest, b}, []descriptor{root}, "", o)
+	named := &namedRepository{r, root.Digest, b}
+	img, err := pick(ctx, named, []descriptor{root}, "", o)
+	if err != nil {
+		return nil, err
+	}
+	repositoryDetails(img, named, root, o)
+	return img, nil
 }
 
 // namedRepository is a repository whose named manifest was already read.
@@ -81,8 +87,9 @@ func (n *namedRepository) manifest(ctx context.Context, d whittle.Digest) (io.Re
 	return n.repository.manifest(ctx, d)
 }
 
-// login finds out how a registry authenticates, and gets a token if it needs one.
-func login(ctx context.Context, repo name.Repository, d Deadlines, o Options) (*repository, error) {
+// login finds out how a registry authenticates, and gets a token for the scopes if it
+// needs one.
+func login(ctx context.Context, repo name.Repository, d Deadlines, o Options, scopes ...string) (*repository, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.Document, tooSlow("logging in did not end", d.Document))
 	defer cancel()
 	keychain := o.Keychain
@@ -100,7 +107,7 @@ func login(ctx context.Context, repo name.Repository, d Deadlines, o Options) (*
 	inner = transport.NewRetry(redirectLimit{inner}, transport.WithRetryPredicate(retryable),
 		transport.WithRetryBackoff(transport.Backoff{Duration: d.Retry, Factor: 3, Jitter: 0.1, Steps: 3}),
 		transport.WithRetryStatusCodes(http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout))
-	tr, err := transport.NewWithContext(ctx, repo.Registry, auth, transport.NewUserAgent(inner, "whittle"), []string{repo.Scope(transport.PullScope)})
+	tr, err := transport.NewWithContext(ctx, repo.Registry, auth, transport.NewUserAgent(inner, "whittle"), scopes)
 	if err != nil {
 		return nil, registryError(ctx, repo, d, "", err)
 	}
