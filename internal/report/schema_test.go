@@ -16,7 +16,7 @@ import (
 var kinds = map[string]any{
 	"advise.v2.json": whittle.Advice{}, "baseline.v1.json": whittle.Baseline{}, "check.v1.json": whittle.Check{}, "compare.v2.json": whittle.Comparison{},
 	"fix.v2.json": whittle.Repair{}, "forecast.v2.json": whittle.Forecasts{}, "gate.v1.json": whittle.Gate{}, "inspect.v2.json": whittle.Inspection{},
-	"lab.v2.json": whittle.Study{}, "simulate.v2.json": whittle.Simulation{}, "static.v1.json": whittle.StaticAdvice{},
+	"lab.v2.json": whittle.Study{}, "simulate.v2.json": whittle.Simulation{}, "static.v1.json": whittle.StaticAdvice{}, "trace.v1.json": whittle.Trace{},
 }
 
 // TestSchemaKeys: the keys of each schema are those of the type, at every depth: no key
