@@ -22,9 +22,13 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/report/page"
+	"whittle.dev/whittle/internal/trace"
 )
 
 func main() {
+	if code, ours := trace.Main(os.Args); ours { // in a container, as the parent of a command
+		os.Exit(code)
+	}
 	log.SetOutput(io.Discard)                              // net/http tells it what an odd registry sends; errors say what matters
 	_ = os.Setenv("PATH", absolutePath(os.Getenv("PATH"))) // fails for a NUL only, which no environment has
 	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
