@@ -19,8 +19,8 @@ import (
 	"whittle.dev/whittle"
 )
 
-// Arg is the first argument of whittle's program that makes it the tracer, and
-// LogArg what the path of the log follows; the command comes after that:
+// Arg is the first argument of whittle's program that makes it the tracer; the path
+// of the log and the command follow:
 //
 //	whittle Arg LOG COMMAND…
 const Arg = "-whittle-trace"
