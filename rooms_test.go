@@ -102,7 +102,7 @@ var allowed = map[string][]string{
 	"commandline":            {},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"commandline", "flagvalue", "host", "audit", "lab", "limits", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
+	"cmd/whittle":            {"destination", "commandline", "flagvalue", "host", "audit", "lab", "limits", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
 }
 
 // languages are rooms that every other may import.

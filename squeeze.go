@@ -31,6 +31,10 @@ type Squeeze struct {
 	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
 	// Notes say what a user should know: layers that were left alone, and why.
 	Notes []string `json:"notes,omitempty"`
+	// Destination is where the image was written, nil where it was not.
+	Destination *SqueezeDestination `json:"destination"`
+	// Stale are the documents about the image as it was that its place has.
+	Stale []StaleDocument `json:"stale,omitempty"`
 }
 
 // SqueezeSizes are an image's sizes in bytes.

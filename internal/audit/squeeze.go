@@ -32,6 +32,8 @@ type SqueezeOptions struct {
 	Level    int
 	// Merge makes one layer of all above the base's.
 	Merge bool
+	// Opened is told the image before its layers are read; nil where nobody asks.
+	Opened func(img whittle.Image) error
 	// AnyRuntime goes on where runtimes merge the layers differently, if the tree stays
 	// the same by both of whittle's readings.
 	AnyRuntime bool
@@ -90,6 +92,11 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 			_ = made.Close()
 		}
 	}()
+	if o.Opened != nil {
+		if err := o.Opened(img); err != nil {
+			return nil, err
+		}
+	}
 	if made.dir, err = os.MkdirTemp("", "squeeze-"); err != nil {
 		return nil, whittle.ErrSystem.Of(err)
 	}

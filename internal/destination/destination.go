@@ -210,3 +210,17 @@ func (d Destination) Write(ctx context.Context, img Image, o source.Options) (Wr
 	}
 	return p.written(), nil
 }
+
+// TakesArtifacts says whether the place has room for documents about an image.
+func (d Destination) TakesArtifacts() bool {
+	return d.kind == source.OCILayout || d.kind == source.OCIArchive || d.kind == source.Registry
+}
+
+// ManifestDigest is the digest that the manifest of an image has wherever it is written.
+func ManifestDigest(ctx context.Context, img Image) (whittle.Digest, error) {
+	p, err := pack(ctx, img)
+	if err != nil {
+		return "", err
+	}
+	return p.manifest.Digest, nil
+}

@@ -15,12 +15,15 @@ import (
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/resolve"
+	"whittle.dev/whittle/internal/source"
 )
 
 // Env is all of the outside world that verbs use, so that tests can replace it.
 type Env struct {
 	// Images opens images by name.
 	Images Images
+	// Places says how the places are reached that images are written to.
+	Places source.Options
 	// Engine opens the build engine. A verb that builds calls it once, and closes
 	// the builder at its end. bases says that images must be able to stand in for
 	// a registry.

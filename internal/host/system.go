@@ -119,6 +119,7 @@ func System(o SystemOptions) (*Env, error) {
 	env := &Env{
 		Notes:    notes,
 		Images:   o.images(),
+		Places:   source.Options{Offline: o.Offline, Progress: o.Progress},
 		Packages: o.packages(),
 		Dirty:    git.Dirty, Repository: git.Open, Docker: docker,
 		Secret:   outdir.UserKey(o.CacheDir),

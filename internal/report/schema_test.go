@@ -16,6 +16,7 @@ import (
 var kinds = map[string]any{
 	"advise.v2.json": whittle.Advice{}, "baseline.v1.json": whittle.Baseline{}, "check.v1.json": whittle.Check{}, "compare.v2.json": whittle.Comparison{},
 	"fix.v2.json": whittle.Repair{}, "forecast.v2.json": whittle.Forecasts{}, "gate.v1.json": whittle.Gate{}, "inspect.v2.json": whittle.Inspection{},
+	"squeeze.v1.json": whittle.Squeeze{}, "verify.v1.json": whittle.TreeComparison{}, "certificate.v1.json": whittle.Certificate{},
 	"lab.v2.json": whittle.Study{}, "simulate.v2.json": whittle.Simulation{}, "static.v1.json": whittle.StaticAdvice{}, "trace.v1.json": whittle.Trace{},
 }
 

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/destination"
+	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/report/page"
+)
+
+const squeezeLong = `squeeze makes an image smaller without its Dockerfile. It leaves out what no
+container of the image can see: files that a later layer deletes, replaces or has
+again, and whiteouts that hide nothing. Everything else is copied byte for byte.
+The merged root file system and the configuration stay the same, but for the
+lists of layers; squeeze proves that by two readings before it writes anything.
+The image that is read is never changed.
+
+  whittle squeeze app:1.0                            what it would save
+  whittle squeeze app:1.0 -o docker:app:1.0-small
+  whittle squeeze app.tar -o docker-archive:small.tar:app:1.0
+  whittle squeeze app:1.0 -o registry:example.org/app:1.0-small
+
+DEST is docker-archive:FILE[:NAME], oci-archive:FILE[:TAG],
+oci-layout:FOLDER[:TAG], registry:NAME, docker:NAME, or FILE.tar. It has the
+whole image in the end, or what it had before.
+
+Layers of the base image stay as they are, so that images of the same base go on
+sharing them. whittle knows them by the Dockerfile (--file), by the base image
+(--base-image) or by their number (--base-layers).`
+
+// squeezeOptions are the options of squeeze.
+type squeezeOptions struct {
+	audit.IntoOptions
+	to, file, target, base, certificate string
+}
+
+func squeezeCommand(a *app) *cobra.Command {
+	var o squeezeOptions
+	var out *output[*whittle.Squeeze]
+	cmd := &cobra.Command{
+		Use:   "squeeze IMAGE [-o DEST]",
+		Short: "Write a smaller image with the same file system, without its Dockerfile",
+		Long:  squeezeLong,
+		Args:  oneImage("whittle squeeze app:1.0 -o docker-archive:small.tar", "run it for each of them"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(cmd); err != nil {
+				return err
+			}
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			s, c, err := audit.SqueezeInto(cmd.Context(), env, args[0], o.IntoOptions)
+			if err != nil {
+				return err
+			}
+			if o.certificate != "" {
+				var text bytes.Buffer
+				if err := jsontext.Write(&text, c); err != nil {
+					return err
+				}
+				if err := put(o.certificate, text.String()); err != nil {
+					return err
+				}
+			}
+			return out.write(s)
+		},
+	}
+	f := cmd.Flags()
+	o.base = "keep"
+	f.Var(choice{&o.base, []string{"keep", "rewrite"}}, "base", "layers of the base image: keep, so that they stay shared, or rewrite")
+	f.StringVar(&o.BaseImage, "base-image", "", "the base image: its layers are those that both have")
+	f.IntVar(&o.BaseLayers, "base-layers", 0, "how many of the lowest layers are those of the base image")
+	f.StringVarP(&o.file, "file", "f", "", "the Dockerfile that made the image, which tells the layers of its base")
+	f.StringVar(&o.target, "target", "", "the stage of the Dockerfile that was built")
+	o.Compress = "keep"
+	f.Var(choice{&o.Compress, []string{"keep", "gzip", "zstd", "tar"}}, "compress", "compression of layers: keep what each has, gzip, zstd, or tar for none; a layer stays as it is if it would be larger")
+	f.IntVar(&o.Level, "level", 0, "level of --compress: 1 to 9 for gzip, 1 to 22 for zstd (default: the usual one)")
+	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
+	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
+	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system and configuration")
+	f.BoolVar(&o.Attach, "attach", false, "also write the certificate beside the image, as an artifact about it: for OCI layouts, OCI archives and registries")
+	out = newOutput(a, cmd,
+		form[*whittle.Squeeze]{formatText, func(w io.Writer, st page.Style, s *whittle.Squeeze) error { return report.SqueezeText(w, s, st) }},
+		asJSON(func(s *whittle.Squeeze) any { return s }),
+		form[*whittle.Squeeze]{formatMarkdown, func(w io.Writer, _ page.Style, s *whittle.Squeeze) error { return report.SqueezeMarkdown(w, s) }})
+	output := f.Lookup("output")
+	output.Value = placeOrFile{output.Value, &o.to}
+	output.Usage = "DEST, where the image is written; or FORMAT=FILE, a file that the result is also written to, such as json=result.json (repeatable)"
+	f.StringVar(&o.to, "to", "", "DEST, as with -o")
+	return cmd
+}
+
+// complete reads what the options say together.
+func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
+	o.RewriteBase, o.Version = o.base == "rewrite", version()
+	if o.RewriteBase {
+		if err := unused(cmd, "--base rewrite squeezes all layers", "base-image", "base-layers"); err != nil {
+			return err
+		}
+	}
+	if o.Inspect, err = dockerfileOption(o.file, o.target); err != nil {
+		return err
+	}
+	if o.to == "" {
+		return unused(cmd, "nothing is written without -o DEST", "certificate", "attach")
+	}
+	to, err := destination.Parse(o.to)
+	if err != nil {
+		return err
+	}
+	o.To = &to
+	if o.certificate != "" {
+		return writable(o.certificate)
+	}
+	return nil
+}
+
+// placeOrFile is -o: a place for an image, or FORMAT=FILE.
+type placeOrFile struct {
+	pflag.Value
+	to *string
+}
+
+func (p placeOrFile) Type() string { return "dest" }
+
+// Repeatable says that each line of a variable is one.
+func (p placeOrFile) Repeatable() bool { return true }
+
+func (p placeOrFile) String() string {
+	if p.Value == nil {
+		return ""
+	}
+	return strings.TrimSpace(*p.to + " " + p.Value.String())
+}
+
+func (p placeOrFile) Set(s string) error {
+	if !destination.Is(s) && (strings.Contains(s, "=") || !strings.HasSuffix(s, ".tar")) {
+		if _, _, ok := strings.Cut(s, "="); !ok {
+			_, err := destination.Parse(s)
+			return errors.Join(err)
+		}
+		return p.Value.Set(s)
+	}
+	if *p.to != "" && *p.to != s {
+		return errors.New("an image is written to one place, and not to " + *p.to + " too")
+	}
+	*p.to = s
+	return nil
+}
+
+const verifyLong = `verify says whether two images have the same merged root file system (path, type,
+mode, owner, time, content, links, extended attributes, devices) and the same
+configuration but for its layers and history. It needs nothing but the two images,
+and reads each in two ways, which have to agree.
+
+  whittle verify app:1.0 docker-archive:small.tar
+
+Exit codes: 0 they are the same; 1 they differ; 2 the command line or the input is
+wrong; 3 the engine, the network or this machine failed.`
+
+func verifyCommand(a *app) *cobra.Command {
+	var out *output[*whittle.TreeComparison]
+	cmd := &cobra.Command{
+		Use:   "verify IMAGE IMAGE",
+		Short: "Say whether two images have the same file system and configuration",
+		Long:  verifyLong,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usage("such as whittle verify app:1.0 docker-archive:small.tar", "verify takes two images, and not %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			c, err := audit.SameTree(cmd.Context(), env, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if err := out.write(c); err != nil {
+				return err
+			}
+			if !c.Same {
+				return errNo
+			}
+			return nil
+		},
+	}
+	out = newOutput(a, cmd,
+		form[*whittle.TreeComparison]{formatText, func(w io.Writer, st page.Style, c *whittle.TreeComparison) error { return report.VerifyText(w, c, st) }},
+		asJSON(func(c *whittle.TreeComparison) any { return c }),
+		form[*whittle.TreeComparison]{formatMarkdown, func(w io.Writer, _ page.Style, c *whittle.TreeComparison) error { return report.VerifyMarkdown(w, c) }})
+	return cmd
+}

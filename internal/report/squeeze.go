@@ -1,0 +1,192 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
+)
+
+// SqueezeText writes for a terminal what was squeezed.
+func SqueezeText(w io.Writer, s *whittle.Squeeze, st page.Style) error {
+	return page.WriteText(w, squeezeDoc(s), st)
+}
+
+// SqueezeMarkdown writes as Markdown what was squeezed.
+func SqueezeMarkdown(w io.Writer, s *whittle.Squeeze) error {
+	return page.WriteMarkdown(w, squeezeDoc(s))
+}
+
+func squeezeDoc(s *whittle.Squeeze) page.Document {
+	var d page.Document
+	d.Add(page.Heading{Level: 1, Text: squeezeTitle(s)})
+	switch {
+	case s.Destination != nil && s.Destination.Certificate != "":
+		d.Add(page.Para(fmt.Sprintf("Written to %s: %s, with a certificate (%s).", s.Destination.Name, s.Destination.Digest, s.Destination.Certificate)))
+	case s.Destination != nil:
+		d.Add(page.Para(fmt.Sprintf("Written to %s: %s.", s.Destination.Name, s.Destination.Digest)))
+	default:
+		d.Add(page.Para("Nothing was written: -o says where to, such as -o docker-archive:small.tar."))
+	}
+	d.Add(squeezedLayers(s), page.Para(fmt.Sprintf("Size: of the layers as they are stored. Unpacked %s → %s. The merged root file system has %d paths (%s).",
+		whittle.Bytes(s.Before.Size), whittle.Bytes(s.After.Size), s.Tree.Paths, s.Tree.Digest)))
+	if b := s.Base; b != nil && b.Saves > 0 {
+		d.Add(page.Para(fmt.Sprintf("The %d %s of the base stay, so that images of this base go on sharing them. --base rewrite would save up to %s more of unpacked files, and %s would not be shared any more.",
+			b.Layers, page.Plural(b.Layers, "layers"), whittle.Bytes(b.Saves), whittle.Bytes(b.Shared))))
+	}
+	if len(s.Dropped) > 0 {
+		t := page.Table{Columns: []page.Column{page.Right("Bytes"), page.Right("Entries"), page.Flexible("Left out")}}
+		for _, c := range s.Dropped {
+			t.Row(page.Text(whittle.Bytes(c.Bytes)), page.Text(fmt.Sprint(c.Entries)), page.Text(droppedWords(c.Reason)))
+		}
+		d.Add(page.Heading{Level: 2, Text: "What was left out"}, t)
+	}
+	if notes := squeezeNotes(s); len(notes) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "To know"}, page.List(notes))
+	}
+	if s.Destination != nil {
+		d.Next(page.OfImage("prove it again from the two images", s.Destination.Name, "verify", s.Image.Ref))
+	} else {
+		d.Next(page.OfImage("write it", s.Image.Ref, "squeeze", "-o", "docker-archive:squeezed.tar"))
+	}
+	return d
+}
+
+// squeezeTitle is the answer in a line.
+func squeezeTitle(s *whittle.Squeeze) string {
+	if s.Before.Stored == s.After.Stored && len(s.Dropped) == 0 {
+		return fmt.Sprintf("%s: nothing to squeeze out of it, %s", s.Image.Ref, whittle.Bytes(s.Before.Stored))
+	}
+	proof := "the same file system and configuration (proven by two readings)"
+	if len(s.Ambiguous) > 0 {
+		proof = "the same file system and configuration as overlay2 merges them (proven by two readings)"
+	}
+	return fmt.Sprintf("%s: %s → %s, %s", s.Image.Ref, whittle.Bytes(s.Before.Stored), whittle.Bytes(s.After.Stored), proof)
+}
+
+// squeezedLayers says where the bytes went, by layer.
+func squeezedLayers(s *whittle.Squeeze) page.Table {
+	t := page.Table{Columns: []page.Column{page.Right("Layer"), page.Right("Before"), page.Right("After"), page.Left(""), {Head: "Left out", Flex: true, Wrap: true, Least: 16}}}
+	for _, l := range s.Layers {
+		after, what := "", l.Why
+		if l.After != nil {
+			after = whittle.Bytes(l.After.Stored)
+		}
+		var parts []string
+		for _, c := range l.Dropped {
+			parts = append(parts, fmt.Sprintf("%s %s", whittle.Bytes(c.Bytes), c.Reason))
+		}
+		if len(parts) > 0 && l.Action != "kept" {
+			what = strings.Join(parts, ", ")
+		}
+		t.Row(page.Text(fmt.Sprint(l.Index)), page.Text(whittle.Bytes(l.Before.Stored)), page.Text(after), page.Text(l.Action), page.Text(what))
+	}
+	return t
+}
+
+// droppedWords are the reasons in words, as docs/terms.md has them.
+func droppedWords(reason string) string {
+	words := map[string]string{
+		"deleted":   "files that a later layer deletes",
+		"replaced":  "files that a later layer has something else for",
+		"metadata":  "files that a later layer has with the same content and other metadata",
+		"identical": "files that a later layer has again, unchanged",
+		"duplicate": "files that the same layer has again",
+		"whiteout":  "whiteouts that hide nothing",
+		"directory": "folders whose metadata a later layer has",
+		"link":      "links that a later layer replaces or deletes",
+		"other":     "other entries that are not visible",
+	}
+	return cmp.Or(words[reason], reason)
+}
+
+func squeezeNotes(s *whittle.Squeeze) []string {
+	notes := slices.Clone(s.Notes)
+	for _, a := range s.Ambiguous {
+		notes = append(notes, fmt.Sprintf("runtimes merge %s in layer %d differently: %s", a.Path, a.Layer, a.What))
+	}
+	for _, a := range s.Stale {
+		kind := a.Kind
+		if a.Type != "" {
+			kind += " (" + a.Type + ")"
+		}
+		notes = append(notes, fmt.Sprintf("%s of the image as it was is not about the new one: %s", kind, a.Digest))
+	}
+	return notes
+}
+
+// VerifyText writes for a terminal whether two images have the same tree.
+func VerifyText(w io.Writer, c *whittle.TreeComparison, st page.Style) error {
+	return page.WriteText(w, verifyDoc(c), st)
+}
+
+// VerifyMarkdown writes it as Markdown.
+func VerifyMarkdown(w io.Writer, c *whittle.TreeComparison) error {
+	return page.WriteMarkdown(w, verifyDoc(c))
+}
+
+func verifyDoc(c *whittle.TreeComparison) page.Document {
+	var d page.Document
+	d.Add(page.Heading{Level: 1, Text: verifyTitle(c)})
+	t := page.Table{Columns: []page.Column{page.Flexible("Image"), page.Right("Paths"), page.Right("Files"), page.Right("Size"), page.Left("File system")}}
+	for _, im := range c.Images {
+		t.Row(page.Text(im.Ref), page.Text(fmt.Sprint(im.Tree.Paths)), page.Text(fmt.Sprint(im.Tree.Files)), page.Text(whittle.Bytes(im.Tree.Bytes)), page.Text(im.Tree.Digest.Short()))
+	}
+	d.Add(t)
+	if len(c.Differences) > 0 {
+		t := page.Table{Columns: []page.Column{page.PathColumn("Path"), page.Wrapped("What differs")}}
+		for _, x := range c.Differences {
+			t.Row(page.Text(x.Path), page.Text(x.What))
+		}
+		d.Add(page.Heading{Level: 2, Text: "Where the file systems differ"}, t)
+		if c.More > 0 {
+			d.Add(page.Para(fmt.Sprintf("And %d more.", c.More)))
+		}
+	}
+	if len(c.ConfigDifferences) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "Where the configurations differ"}, page.List(c.ConfigDifferences))
+	}
+	var notes page.List
+	for _, im := range c.Images {
+		for _, a := range im.Ambiguous {
+			notes = append(notes, fmt.Sprintf("runtimes merge %s in layer %d of %s differently: %s", a.Path, a.Layer, im.Ref, a.What))
+		}
+	}
+	if len(notes) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "To know"}, notes)
+	}
+	if !c.Same && len(c.Images) == 2 {
+		d.Next(page.OfImage("where the bytes of the difference are", c.Images[1].Ref, "compare", c.Images[0].Ref))
+	}
+	return d
+}
+
+func verifyTitle(c *whittle.TreeComparison) string {
+	names := "The images"
+	if len(c.Images) == 2 {
+		names = c.Images[0].Ref + " and " + c.Images[1].Ref
+	}
+	paths, fields := len(c.Differences)+c.More, len(c.ConfigDifferences)
+	switch {
+	case c.Same:
+		return names + ": the same file system and configuration (by two readings)"
+	case c.SameTree:
+		return fmt.Sprintf("%s: the same file system, and %d %s of the configuration %s", names, fields, page.Plural(fields, "fields"), differ(fields))
+	case paths == 0:
+		return names + ": other file systems"
+	case fields == 0:
+		return fmt.Sprintf("%s: %d %s %s", names, paths, page.Plural(paths, "paths"), differ(paths))
+	}
+	return fmt.Sprintf("%s: %d %s and %d %s of the configuration differ", names, paths, page.Plural(paths, "paths"), fields, page.Plural(fields, "fields"))
+}
+
+func differ(n int) string {
+	if n == 1 {
+		return "differs"
+	}
+	return "differ"
+}
