@@ -61,7 +61,11 @@ type comparison struct {
 }
 
 // span is a range of layers, both included.
-type span struct{ low, high int }
+type span struct {
+	low, high int
+	// solid prefers what is no marker: not all runtimes make the directory of one.
+	solid bool
+}
 
 func (c *comparison) compareTrees() {
 	a, b := c.before.Tree.Nodes, c.after.Tree.Nodes
@@ -112,7 +116,7 @@ func (c *comparison) sameNode(a, b *whittle.Node) bool {
 func (c *comparison) missing(n *whittle.Node) {
 	c.differs = true
 	if n.Entry < 0 {
-		c.wanted[n.Path] = span{n.Layer, len(c.indexes) - 1}
+		c.wanted[n.Path] = span{n.Layer, len(c.indexes) - 1, true}
 		return
 	}
 	for _, i := range c.at[n.Layer][n.Path] {
@@ -188,7 +192,7 @@ func (c *comparison) compareTouched() {
 		}
 		if is, ok := after[n.Path]; !ok || is <= n.Layer {
 			c.differs = true
-			c.wanted[n.Path] = span{n.Layer + 1, was}
+			c.wanted[n.Path] = span{n.Layer + 1, was, false}
 		}
 	}
 }
@@ -208,7 +212,7 @@ func (c *comparison) fillWanted() {
 		if !ok || layer < s.low || layer > s.high || c.keep[layer][entry] {
 			return
 		}
-		cost := price(&c.indexes[layer].Entries[entry])
+		cost := price(&c.indexes[layer].Entries[entry], s.solid)
 		if old, has := best[dir]; !has || cost < old.cost {
 			best[dir] = choice{layer, entry, cost}
 		}
@@ -231,12 +235,15 @@ func (c *comparison) fillWanted() {
 
 // price orders entries by what it costs to keep them: markers hide nothing more, other
 // entries need a marker, and hard links their target.
-func price(e *whittle.Entry) int64 {
+func price(e *whittle.Entry, solid bool) int64 {
 	switch e.Kind {
 	case whittle.Whiteout, whittle.Opaque:
+		if solid {
+			return math.MaxInt64
+		}
 		return 0
 	case whittle.HardLink:
-		return math.MaxInt64
+		return math.MaxInt64 - 1
 	}
 	return e.Size + 1
 }

@@ -1,8 +1,10 @@
 package squeeze
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/index"
 )
@@ -142,4 +145,8 @@ func checkSqueezed(t *testing.T, rt *rapid.T, img *imagetest.Image, indexes []*w
 	if !slices.EqualFunc(out.Layers, twice.Layers, func(a, b *Layer) bool { return a.ID == b.ID && a.Stored.Size == b.Stored.Size }) || !cmp.Equal(out.Config, twice.Config) {
 		rt.Fatalf("squeezed again it is another image: %v", twice.Actions)
 	}
+}
+
+func decompressed(r io.Reader) (io.Reader, func(), error) {
+	return codec.Decompress(bufio.NewReader(r))
 }
