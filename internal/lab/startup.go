@@ -8,18 +8,21 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/ready"
 	"whittle.dev/whittle/internal/runs"
 )
 
-// Objectives: whether a fix is judged by the size alone, or by the start-up time too.
-// With both, none is made that makes a start slower.
+// Objectives: what a fix is judged by. With both, none is made that makes a start slower;
+// with size, the start-up does not count; with ready, one that makes a start slower is
+// made if the image is ready sooner all the same, at all bandwidths.
 const (
-	ObjectiveBoth = "both"
-	ObjectiveSize = "size"
+	ObjectiveBoth  = "both"
+	ObjectiveSize  = "size"
+	ObjectiveReady = "ready"
 )
 
 // Objectives are the names of the objectives, the default first.
-func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize} }
+func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize, ObjectiveReady} }
 
 // startCounts says that a fix is also judged by the start-up time.
 func (w *workshop) startCounts() bool { return w.objective != ObjectiveSize }
@@ -41,12 +44,18 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 		for _, s := range all {
 			m := s.Medians()
 			timed = append(timed, m)
+			if reason != "" || !s.Slower() {
+				continue
+			}
+			later, err := p.stopwatch.later(ctx, was[i], is[i], m)
 			switch {
-			case reason != "" || !s.Slower():
+			case err != nil:
+				return "", err
+			case later == "":
 			case len(cands) > 1:
-				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, m)
+				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, later)
 			default:
-				reason = slower(v.Name, m, was[i], is[i])
+				reason = slower(v.Name, later, was[i], is[i])
 			}
 		}
 	}
@@ -59,9 +68,9 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 }
 
 // slower says that a change is not kept as it makes a start slower.
-func slower(variant string, s whittle.SlowerStart, was, is *trial) string {
+func slower(variant, s string, was, is *trial) string {
 	return fmt.Sprintf("%s: it saves %s and makes starts slower: %s; --objective size keeps it", variant,
-		whittle.Bytes(outcome(was).Sizes.Size-outcome(is).Sizes.Size), s)
+		whittle.Bytes(runs.Outcome(was.Variant).Sizes.Size-runs.Outcome(is.Variant).Sizes.Size), s)
 }
 
 // slowsStart says that the fix is known to make starts slower.
@@ -86,6 +95,22 @@ func (p *prover) untimed(f *whittle.Finding, t *trial) string {
 // isTimed says that a run is the first command or the image's own start.
 func isTimed(t *trial, c *whittle.CommandRun) bool {
 	return c.Own || c.Name == t.Run.Commands[0].Name
+}
+
+// later says why an image with a slower start is not wanted. It is empty if it is ready
+// sooner than the other one, and that is what counts.
+func (w *stopwatch) later(ctx context.Context, was, is *trial, s whittle.SlowerStart) (string, error) {
+	if w.workshop.objective != ObjectiveReady {
+		return s.String(), nil
+	}
+	if err := w.workshop.bench.unpack(ctx, was); err != nil {
+		return "", err
+	}
+	why := ready.Later(was.Ready, runs.Outcome(was.Variant).Sizes, runs.Outcome(is.Variant).Sizes, s, w.workshop.bench.bandwidths)
+	if why != "" {
+		why = s.String() + "; " + why
+	}
+	return why, nil
 }
 
 // stopwatch measures which starts are slower in the second of two images.
@@ -116,13 +141,13 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	}
 	var out []runs.StartTimes
 	for _, c := range was.Run.Commands {
-		other := sameCommand(is, c)
+		other := runs.SameCommand(is.Variant, c)
 		least := runs.SlowerSeconds
 		if c.Own {
 			least = runs.SlowerOwnSeconds
 		}
 		if !isTimed(was, &c) || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs ||
-			!all && !runs.SlowerBy(runs.Median(c.Seconds), runs.Median(other.Seconds), least) {
+			!all && !runs.Seems(&c, other) {
 			continue
 		}
 		s := runs.StartTimes{Name: c.Name, Least: least}
@@ -131,14 +156,14 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 				break
 			}
 			for _, side := range []struct {
-				t  *trial
-				to *[]float64
-			}{{was, &s.Before}, {is, &s.After}} {
-				times, err := w.time(ctx, side.t, c)
+				t        *trial
+				wall, on *[]float64
+			}{{was, &s.Before, &s.CPUBefore}, {is, &s.After, &s.CPUAfter}} {
+				wall, cpu, err := w.time(ctx, side.t, c, runs.BlockRuns)
 				if err != nil {
 					return nil, err
 				}
-				*side.to = append(*side.to, times...)
+				*side.wall, *side.on = append(*side.wall, wall...), append(*side.on, cpu...)
 			}
 		}
 		if len(s.Before) > 0 && len(s.After) > 0 {
@@ -149,45 +174,45 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	return out, nil
 }
 
-// time runs a start of a trial's image runs.BlockRuns times, without tracing. It gives
-// no times if a run fails.
-func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) ([]float64, error) {
+// time runs a start of a trial's image some times, without tracing, and gives the times
+// that pass and those that processors work. It gives none if a run fails.
+func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun, times int) (wall, cpu []float64, err error) {
 	v := t.made
 	process, err := w.process(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
 		all, _, err := w.workshop.bench.ownStarts(v, process)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		i := slices.IndexFunc(all, func(j job) bool { return j.Name == run.Name })
 		if i < 0 {
-			return nil, nil
+			return nil, nil, nil
 		}
 		c = all[i].Command
 	}
-	c.Repeat = runs.BlockRuns
+	c.Repeat = times
 	if err := w.workshop.copy.Checkout(t.state); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
 	if !run.Own {
 		if err := w.workshop.bench.inputs.SetStartEnvironment(commands, w.workshop.bench.project.Commands, environmentStart(v)); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{Commands: w.workshop.bench.env.Listener()})
 	if err != nil {
-		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
+		return nil, nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
-	if r := results[0]; r.OK() && len(r.Times) == runs.BlockRuns {
-		return runs.Seconds(r.Times), nil
+	if r := results[0]; r.OK() && len(r.Times) == times {
+		return runs.Seconds(r.Times), runs.Seconds(r.CPU), nil
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 // process is the process that a trial's image starts.

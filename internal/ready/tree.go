@@ -67,8 +67,10 @@ func (t *tree) apply(r io.Reader) error {
 		}
 	}
 	for _, s := range t.times {
-		// It may be gone since.
-		if err := t.root.Chtimes(s.path, s.time, s.time); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if info, err := t.root.Lstat(s.path); err != nil || !info.IsDir() {
+			continue // it is gone since
+		}
+		if err := t.root.Chtimes(s.path, s.time, s.time); err != nil {
 			return whittle.ErrSystem.Errorf("setting the time of a folder: %w", err)
 		}
 	}
@@ -82,8 +84,12 @@ func (t *tree) entry(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	base := path.Base(name)
-	folder, err := t.folder(path.Dir(name), true)
-	if err != nil {
+	how := create
+	if strings.HasPrefix(base, whiteout) {
+		how = mark
+	}
+	folder, err := t.folder(path.Dir(name), how)
+	if err != nil || folder == "" {
 		return err
 	}
 	switch {
@@ -185,10 +191,17 @@ type onlyWriter struct{ io.Writer }
 // maxHops bounds the links that are followed for one path.
 const maxHops = 40
 
-// folder gives the path of a folder without links. It is made where it is not there, if
-// make is set, else it is empty. Links that this layer has made are followed within
+// What happens where a folder is not there.
+const (
+	find   = iota // nothing
+	create        // it is made, in the place of what else is there
+	mark          // it is made, but not in the place of what this layer has made
+)
+
+// folder gives the path of a folder without links, empty where it is not there and is not
+// to be made. Links that this layer has made are followed within
 // the tree; what lower layers have in its way is replaced.
-func (t *tree) folder(name string, create bool) (string, error) {
+func (t *tree) folder(name string, how int) (string, error) {
 	if name == "." {
 		return ".", nil
 	}
@@ -228,7 +241,7 @@ func (t *tree) folder(name string, create bool) (string, error) {
 			continue
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return "", err
-		case !create:
+		case how == find || how == mark && err == nil && t.made[p]:
 			return "", nil
 		case err == nil:
 			if err := t.remove(p); err != nil {
@@ -238,7 +251,7 @@ func (t *tree) folder(name string, create bool) (string, error) {
 		if err := t.root.Mkdir(p, 0o755); err != nil {
 			return "", err
 		}
-		t.made[p], here = true, p
+		t.made[p], here = how == create, p // a marker alone makes nothing
 	}
 	t.folders[name] = here
 	return here, nil
@@ -250,7 +263,7 @@ func (t *tree) target(link string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder, err := t.folder(path.Dir(name), false)
+	folder, err := t.folder(path.Dir(name), find)
 	if err != nil || folder == "" {
 		return "", err
 	}
