@@ -55,6 +55,8 @@ func wrongValues(f *pflag.Flag) []string {
 		return []string{"4x", "-1", "8 elephants", "x"}
 	case "format=file":
 		return []string{"sarif", "htlm=x", "json=", "=x", "x.json", "json=-"}
+	case "dest":
+		return []string{"small", "json=", "=x", "json=-"}
 	case "strings":
 		return []string{",", "a,,b", " ", "a,"}
 	}

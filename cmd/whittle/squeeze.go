@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/destination"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
 	"whittle.dev/whittle/internal/report/page"
@@ -79,12 +80,12 @@ func squeezeCommand(a *app) *cobra.Command {
 	o.base = "keep"
 	f.Var(choice{&o.base, []string{"keep", "rewrite"}}, "base", "layers of the base image: keep, so that they stay shared, or rewrite")
 	f.StringVar(&o.BaseImage, "base-image", "", "the base image: its layers are those that both have")
-	f.IntVar(&o.BaseLayers, "base-layers", 0, "how many of the lowest layers are those of the base image")
+	f.Var(flagvalue.Bound(&o.BaseLayers), "base-layers", "how many of the lowest layers are those of the base image")
 	f.StringVarP(&o.file, "file", "f", "", "the Dockerfile that made the image, which tells the layers of its base")
 	f.StringVar(&o.target, "target", "", "the stage of the Dockerfile that was built")
 	o.Compress = "keep"
 	f.Var(choice{&o.Compress, []string{"keep", "gzip", "zstd", "tar"}}, "compress", "compression of layers: keep what each has, gzip, zstd, or tar for none; a layer stays as it is if it would be larger")
-	f.IntVar(&o.Level, "level", 0, "level of --compress: 1 to 9 for gzip, 1 to 22 for zstd (default: the usual one)")
+	f.Var(flagvalue.Bound(&o.Level), "level", "level of --compress: 1 to 9 for gzip, 1 to 22 for zstd (default: the usual one)")
 	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
 	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system and configuration")
@@ -96,7 +97,7 @@ func squeezeCommand(a *app) *cobra.Command {
 	output := f.Lookup("output")
 	output.Value = placeOrFile{output.Value, &o.to}
 	output.Usage = "DEST, where the image is written; or FORMAT=FILE, a file that the result is also written to, such as json=result.json (repeatable)"
-	f.StringVar(&o.to, "to", "", "DEST, as with -o")
+	f.Var(place{&o.to}, "to", "DEST, as with -o")
 	return cmd
 }
 
@@ -151,6 +152,25 @@ func (p placeOrFile) Set(s string) error {
 		}
 		return p.Value.Set(s)
 	}
+	return place{p.to}.Set(s)
+}
+
+// place is --to: a place for an image.
+type place struct{ to *string }
+
+func (p place) Type() string { return "dest" }
+
+func (p place) String() string {
+	if p.to == nil {
+		return ""
+	}
+	return *p.to
+}
+
+func (p place) Set(s string) error {
+	if _, err := destination.Parse(s); err != nil {
+		return err
+	}
 	if *p.to != "" && *p.to != s {
 		return errors.New("an image is written to one place, and not to " + *p.to + " too")
 	}
@@ -171,7 +191,7 @@ wrong; 3 the engine, the network or this machine failed.`
 func verifyCommand(a *app) *cobra.Command {
 	var out *output[*whittle.TreeComparison]
 	cmd := &cobra.Command{
-		Use:   "verify IMAGE IMAGE",
+		Use:   "verify A B",
 		Short: "Say whether two images have the same file system and configuration",
 		Long:  verifyLong,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -76,7 +76,7 @@ func accepted(t *testing.T, rt *rapid.T, stack [][]imagetest.TarEntry, dir strin
 	return tars
 }
 
-var errRefused = errors.New("Docker refuses an entry")
+var errRefused = errors.New("an entry that Docker refuses")
 
 // kernelView extracts layers and lays them over each other. Instead of its inode, a file
 // has the first of its names.

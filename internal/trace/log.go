@@ -65,7 +65,7 @@ const (
 	recordError        = 'E' // why there is no trace; the last record
 )
 
-// ErrNotStarted: the command could not be executed.
+// ErrNotStarted says that the command could not be executed.
 var ErrNotStarted = errors.New("the command could not be started")
 
 // Read reads a log, which is untrusted. An error that the tracer reports is of kind

@@ -76,16 +76,9 @@ func (w walker) walk(dir, name string, follow bool) (walked, error) {
 				return out, nil
 			}
 			out.links = append(out.links, next)
-			// The links of a process's folder lead to what it has open: an absolute path
-			// of the tracer, or something without one.
-			magic := whittle.Under(next, "/proc") && path.Dir(next) != "/proc"
-			switch {
-			case magic && (!path.IsAbs(target) || strings.HasSuffix(target, deleted)):
+			named := false
+			if at, named = w.from(at, next, target); !named {
 				return walked{links: out.links, exists: true}, nil
-			case magic:
-				at = "/"
-			case path.IsAbs(target):
-				at = w.root
 			}
 			rest = append(components(target), rest...)
 		case kind != unix.S_IFDIR && !last:
@@ -97,6 +90,22 @@ func (w walker) walk(dir, name string, follow bool) (walked, error) {
 	}
 	out.final, out.exists = at, true
 	return out, nil
+}
+
+// from is where the target of a symlink begins, which lies in the folder at; named says
+// whether there is a path to it. The links of a process's folder lead to what it has
+// open: an absolute path of the tracer, or something without one.
+func (w walker) from(at, link, target string) (folder string, named bool) {
+	magic := whittle.Under(link, "/proc") && path.Dir(link) != "/proc"
+	switch {
+	case magic && (!path.IsAbs(target) || strings.HasSuffix(target, deleted)):
+		return at, false
+	case magic:
+		return "/", true
+	case path.IsAbs(target):
+		return w.root, true
+	}
+	return at, true
 }
 
 // deleted is what the kernel appends to the path of what has no name any more.
