@@ -180,7 +180,7 @@ func TestTar(t *testing.T) {
 
 // plausible are the entries without those whose path, or one above it, the layer has
 // already as something else than a folder, or that would replace a folder of the layer, and
-// without markers below others: no builder writes such a layer.
+// without markers below a whiteout: no builder writes such a layer.
 func plausible(all []entry) (out []entry) {
 	folders, others, gone := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, e := range all {
@@ -190,18 +190,11 @@ func plausible(all []entry) (out []entry) {
 		for dir := path.Dir(e.Name); dir != "."; dir = path.Dir(dir) {
 			clash = clash || others[dir] || marker && gone[dir]
 		}
-		hides := path.Join(dir, strings.TrimPrefix(base, whiteout))
-		if base == opaque {
-			hides = path.Clean(dir)
-		}
-		for other := range gone {
-			clash = clash || marker && strings.HasPrefix(other+"/", hides+"/")
-		}
 		if clash {
 			continue
 		}
 		if marker {
-			gone[hides] = true
+			gone[path.Join(dir, strings.TrimPrefix(base, whiteout))] = true
 		}
 		for dir := path.Dir(e.Name); dir != "."; dir = path.Dir(dir) {
 			folders[dir] = true
