@@ -179,22 +179,17 @@ func TestTar(t *testing.T) {
 }
 
 // plausible are the entries without those whose path, or one above it, the layer has
-// already as something else than a folder, or that would replace a folder of the layer, and
-// without markers below a whiteout: no builder writes such a layer.
+// already as something else than a folder, or that would replace a folder of the layer:
+// no builder writes such a layer.
 func plausible(all []entry) (out []entry) {
-	folders, others, gone := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	folders, others := map[string]bool{}, map[string]bool{}
 	for _, e := range all {
-		dir, base := path.Split(e.Name)
-		marker := strings.HasPrefix(base, whiteout)
 		clash := others[e.Name] || folders[e.Name] && e.Typeflag != tar.TypeDir
 		for dir := path.Dir(e.Name); dir != "."; dir = path.Dir(dir) {
-			clash = clash || others[dir] || marker && gone[dir]
+			clash = clash || others[dir]
 		}
 		if clash {
 			continue
-		}
-		if marker {
-			gone[path.Join(dir, strings.TrimPrefix(base, whiteout))] = true
 		}
 		for dir := path.Dir(e.Name); dir != "."; dir = path.Dir(dir) {
 			folders[dir] = true
