@@ -267,9 +267,6 @@ type Forecast struct {
 	Parts []ForecastPart `json:"parts,omitempty"`
 	// Actual is the size of the image where it was built afterwards.
 	Actual *int64 `json:"actual"`
-	// Ready is its time to ready: estimated, or measured where it was built; nil where
-	// the image that it starts from was not measured.
-	Ready *Ready `json:"ready,omitempty"`
 	// Dockerfile is the text that would make it, empty where there is none.
 	Dockerfile string `json:"dockerfile,omitempty"`
 	// Skipped says why it cannot be built as it is: "duckdb has no musllinux
@@ -437,14 +434,9 @@ type SlowerStart struct {
 	Start  string  `json:"start"`
 	Before float64 `json:"before"`
 	After  float64 `json:"after"`
-	// CPUBefore and CPUAfter are the times that processors worked, of all together,
-	// nil where that is not known. They decide whether a start is slower.
-	CPUBefore *float64 `json:"cpu_before,omitempty"`
-	CPUAfter  *float64 `json:"cpu_after,omitempty"`
 }
 
-// String is "start-up of CMD 2.3 → 3.2 s (+39 %)", with hundredths below one second, or
-// "start-up of CMD 2.1 → 3.0 s of CPU (+43 %), 2.3 → 3.2 s in all".
+// String is "start-up of CMD 2.3 → 3.2 s (+39 %)", with hundredths below one second.
 func (s SlowerStart) String() string {
 	digits := func(n float64) string {
 		if n < 1 {
@@ -452,18 +444,11 @@ func (s SlowerStart) String() string {
 		}
 		return fmt.Sprintf("%.1f", n)
 	}
-	pair := func(before, after float64, of string) string {
-		out := fmt.Sprintf("%s → %s s%s", digits(before), digits(after), of)
-		if before > 0 {
-			out += fmt.Sprintf(" (%+.0f %%)", (after-before)*100/before)
-		}
-		return out
+	out := fmt.Sprintf("start-up of %s %s → %s s", s.Start, digits(s.Before), digits(s.After))
+	if s.Before > 0 {
+		out += fmt.Sprintf(" (%+.0f %%)", (s.After-s.Before)*100/s.Before)
 	}
-	out := "start-up of " + s.Start + " "
-	if s.CPUBefore == nil || s.CPUAfter == nil {
-		return out + pair(s.Before, s.After, "")
-	}
-	return out + pair(*s.CPUBefore, *s.CPUAfter, " of CPU") + fmt.Sprintf(", %s → %s s in all", digits(s.Before), digits(s.After))
+	return out
 }
 
 // Outcome is how one image came out.
@@ -482,6 +467,4 @@ type Outcome struct {
 	// Passed and Commands count the commands that passed, and all.
 	Passed   int `json:"passed"`
 	Commands int `json:"commands"`
-	// Ready is its time to ready, nil where that was not measured.
-	Ready *Ready `json:"ready,omitempty"`
 }

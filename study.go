@@ -96,8 +96,6 @@ type Variant struct {
 	Inspect *Inspection `json:"inspect"`
 	Check   *Check      `json:"check"`
 	Run     RunFacts    `json:"run"`
-	// Ready is its time to ready, nil where that was not measured.
-	Ready *Ready `json:"ready"`
 	// Fingerprint is a digest of all that the variant was made from; a study
 	// that is resumed keeps a variant while it is the same.
 	Fingerprint Digest `json:"fingerprint"`

@@ -379,16 +379,16 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
-	kills, clock := img.guard.Kills(), img.guard.Clock()
+	kills, clock := img.guard.Kills(), startClock(img.guard)
 	proc, err := ctr.Start(ctx, req)
 	late.Stop()
 	switch {
 	case err == nil && c.Watch != nil:
-		err = img.watch(ctx, ctr, proc, c, r, clock.Stop)
+		err = img.watch(ctx, ctr, proc, c, r, clock.stop)
 	case err == nil:
 		err = await(ctx, proc, c.Timeout, &r.TimedOut)
 	}
-	clock.Stop()
+	clock.stop()
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
 	if noted && ctx.Err() == nil {
 		r.Imports = readImports(ctx, ctr, 1)
@@ -398,16 +398,43 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	}
 	r.unanswered = errors.Is(err, errUnanswered)
 	runs := len(r.Times)
-	if err := r.ended(err, clock.Took); err != nil {
+	if err := r.ended(err, clock.took); err != nil {
 		return err
 	}
-	if len(r.Times) > runs && clock.Counts {
-		r.CPU = append(r.CPU, clock.Used)
+	if len(r.Times) > runs && clock.counts {
+		r.CPU = append(r.CPU, clock.used)
 	}
 	if r.Limit = ""; r.ExitCode > 0 && r.Err == nil {
 		r.Limit = img.guard.Why(kills, r.ExitCode, string(r.Stderr)+string(r.Stdout))
 	}
 	return nil
+}
+
+// clock measures a run: the time that passes, and that which processors work.
+type clock struct {
+	guard      *buildkitd.Guard
+	start      time.Time
+	before     time.Duration
+	took, used time.Duration
+	counts     bool // used is known
+	stopped    bool
+}
+
+func startClock(g *buildkitd.Guard) *clock {
+	c := &clock{guard: g}
+	c.before, c.counts = g.CPU()
+	c.start = time.Now()
+	return c
+}
+
+// stop ends the measurement; only the first call does.
+func (c *clock) stop() {
+	if c.stopped {
+		return
+	}
+	c.stopped, c.took = true, time.Since(c.start)
+	after, ok := c.guard.CPU()
+	c.used, c.counts = after-c.before, c.counts && ok
 }
 
 // forget removes the times of the last run.

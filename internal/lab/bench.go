@@ -2,8 +2,6 @@ package lab
 
 import (
 	"time"
-
-	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/host"
@@ -26,8 +24,7 @@ type bench struct {
 	quick, offline bool
 	engine         *engine
 	// usual is how long builds took in the last study, by variant.
-	usual      map[string]time.Duration
-	bandwidths []whittle.Bandwidth // see [StudyOptions]
+	usual map[string]time.Duration
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
 	trial bool
 }
@@ -39,11 +36,7 @@ type engine struct {
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
-	bandwidths := o.Bandwidths
-	if len(bandwidths) == 0 {
-		bandwidths = whittle.Bandwidths()
-	}
-	return &bench{bandwidths: bandwidths, env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
+	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // inFolder is a bench of a copy of the project, which builds with the cache, and

@@ -14,7 +14,6 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/patch"
-	"whittle.dev/whittle/internal/runs"
 )
 
 // FixOptions are the options of [Fix].
@@ -197,7 +196,7 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds}
 	for _, v := range p.workshop.bench.project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
-		row := whittle.VerifiedVariant{Name: v.Name, Before: runs.Outcome(was.Variant), After: runs.Outcome(is.Variant)}
+		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
 		row.Saved = row.Before.Sizes.Size - row.After.Sizes.Size
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
@@ -223,14 +222,6 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 				return nil, err
 			}
 			row.Rows = rows
-			for _, side := range []struct {
-				t  *trial
-				to *whittle.Outcome
-			}{{was, &row.Before}, {is, &row.After}} {
-				if side.to.Ready, err = p.stopwatch.ready(ctx, side.t); err != nil {
-					return nil, err
-				}
-			}
 		}
 		out.Variants = append(out.Variants, row)
 	}

@@ -8,21 +8,18 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/ready"
 	"whittle.dev/whittle/internal/runs"
 )
 
-// Objectives: what a fix is judged by. With both, none is made that makes a start slower;
-// with size, the start-up does not count; with ready, one that makes a start slower is
-// made if the image is ready sooner all the same, at all bandwidths.
+// Objectives: whether a fix is judged by the size alone, or by the start-up time too.
+// With both, none is made that makes a start slower.
 const (
-	ObjectiveBoth  = "both"
-	ObjectiveSize  = "size"
-	ObjectiveReady = "ready"
+	ObjectiveBoth = "both"
+	ObjectiveSize = "size"
 )
 
 // Objectives are the names of the objectives, the default first.
-func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize, ObjectiveReady} }
+func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize} }
 
 // startCounts says that a fix is also judged by the start-up time.
 func (w *workshop) startCounts() bool { return w.objective != ObjectiveSize }
@@ -44,18 +41,12 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 		for _, s := range all {
 			m := s.Medians()
 			timed = append(timed, m)
-			if reason != "" || !s.Slower() {
-				continue
-			}
-			later, err := p.stopwatch.later(ctx, was[i], is[i], m)
 			switch {
-			case err != nil:
-				return "", err
-			case later == "":
+			case reason != "" || !s.Slower():
 			case len(cands) > 1:
-				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, later)
+				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, m)
 			default:
-				reason = slower(v.Name, later, was[i], is[i])
+				reason = slower(v.Name, m, was[i], is[i])
 			}
 		}
 	}
@@ -68,9 +59,9 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 }
 
 // slower says that a change is not kept as it makes a start slower.
-func slower(variant, s string, was, is *trial) string {
+func slower(variant string, s whittle.SlowerStart, was, is *trial) string {
 	return fmt.Sprintf("%s: it saves %s and makes starts slower: %s; --objective size keeps it", variant,
-		whittle.Bytes(runs.Outcome(was.Variant).Sizes.Size-runs.Outcome(is.Variant).Sizes.Size), s)
+		whittle.Bytes(outcome(was).Sizes.Size-outcome(is).Sizes.Size), s)
 }
 
 // slowsStart says that the fix is known to make starts slower.
@@ -95,22 +86,6 @@ func (p *prover) untimed(f *whittle.Finding, t *trial) string {
 // isTimed says that a run is the first command or the image's own start.
 func isTimed(t *trial, c *whittle.CommandRun) bool {
 	return c.Own || c.Name == t.Run.Commands[0].Name
-}
-
-// later says why an image with a slower start is not wanted. It is empty if it is ready
-// sooner than the other one, and that is what counts.
-func (w *stopwatch) later(ctx context.Context, was, is *trial, s whittle.SlowerStart) (string, error) {
-	if w.workshop.objective != ObjectiveReady {
-		return s.String(), nil
-	}
-	if err := w.workshop.bench.unpack(ctx, was); err != nil {
-		return "", err
-	}
-	why := ready.Later(was.Ready, runs.Outcome(was.Variant).Sizes, runs.Outcome(is.Variant).Sizes, s, w.workshop.bench.bandwidths)
-	if why != "" {
-		why = s.String() + "; " + why
-	}
-	return why, nil
 }
 
 // stopwatch measures which starts are slower in the second of two images.
@@ -141,13 +116,13 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	}
 	var out []runs.StartTimes
 	for _, c := range was.Run.Commands {
-		other := runs.SameCommand(is.Variant, c)
+		other := sameCommand(is, c)
 		least := runs.SlowerSeconds
 		if c.Own {
 			least = runs.SlowerOwnSeconds
 		}
 		if !isTimed(was, &c) || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs ||
-			!all && !runs.Seems(&c, other) {
+			!all && !runs.SlowerBy(runs.Median(c.Seconds), runs.Median(other.Seconds), least) {
 			continue
 		}
 		s := runs.StartTimes{Name: c.Name, Least: least}
@@ -156,14 +131,14 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 				break
 			}
 			for _, side := range []struct {
-				t        *trial
-				wall, on *[]float64
-			}{{was, &s.Before, &s.CPUBefore}, {is, &s.After, &s.CPUAfter}} {
-				wall, cpu, err := w.time(ctx, side.t, c, runs.BlockRuns)
+				t  *trial
+				to *[]float64
+			}{{was, &s.Before}, {is, &s.After}} {
+				times, err := w.time(ctx, side.t, c)
 				if err != nil {
 					return nil, err
 				}
-				*side.wall, *side.on = append(*side.wall, wall...), append(*side.on, cpu...)
+				*side.to = append(*side.to, times...)
 			}
 		}
 		if len(s.Before) > 0 && len(s.After) > 0 {
@@ -174,45 +149,45 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	return out, nil
 }
 
-// time runs a start of a trial's image some times, without tracing, and gives the times
-// that pass and those that processors work. It gives none if a run fails.
-func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun, times int) (wall, cpu []float64, err error) {
+// time runs a start of a trial's image runs.BlockRuns times, without tracing. It gives
+// no times if a run fails.
+func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) ([]float64, error) {
 	v := t.made
 	process, err := w.process(ctx, t)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
 		all, _, err := w.workshop.bench.ownStarts(v, process)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		i := slices.IndexFunc(all, func(j job) bool { return j.Name == run.Name })
 		if i < 0 {
-			return nil, nil, nil
+			return nil, nil
 		}
 		c = all[i].Command
 	}
-	c.Repeat = times
+	c.Repeat = runs.BlockRuns
 	if err := w.workshop.copy.Checkout(t.state); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
 	if !run.Own {
 		if err := w.workshop.bench.inputs.SetStartEnvironment(commands, w.workshop.bench.project.Commands, environmentStart(v)); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{Commands: w.workshop.bench.env.Listener()})
 	if err != nil {
-		return nil, nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
+		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
-	if r := results[0]; r.OK() && len(r.Times) == times {
-		return runs.Seconds(r.Times), runs.Seconds(r.CPU), nil
+	if r := results[0]; r.OK() && len(r.Times) == runs.BlockRuns {
+		return runs.Seconds(r.Times), nil
 	}
-	return nil, nil, nil
+	return nil, nil
 }
 
 // process is the process that a trial's image starts.

@@ -67,10 +67,8 @@ func (t *tree) apply(r io.Reader) error {
 		}
 	}
 	for _, s := range t.times {
-		if info, err := t.root.Lstat(s.path); err != nil || !info.IsDir() {
-			continue // it is gone since
-		}
-		if err := t.root.Chtimes(s.path, s.time, s.time); err != nil {
+		// It may be gone since.
+		if err := t.root.Chtimes(s.path, s.time, s.time); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return whittle.ErrSystem.Errorf("setting the time of a folder: %w", err)
 		}
 	}
@@ -84,12 +82,8 @@ func (t *tree) entry(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	base := path.Base(name)
-	how := create
-	if strings.HasPrefix(base, whiteout) {
-		how = mark
-	}
-	folder, err := t.folder(path.Dir(name), how)
-	if err != nil || folder == "" {
+	folder, err := t.folder(path.Dir(name), true)
+	if err != nil {
 		return err
 	}
 	switch {
@@ -191,17 +185,10 @@ type onlyWriter struct{ io.Writer }
 // maxHops bounds the links that are followed for one path.
 const maxHops = 40
 
-// What happens where a folder is not there.
-const (
-	find   = iota // nothing
-	create        // it is made, in the place of what else is there
-	mark          // it is made, but not in the place of what this layer has made
-)
-
-// folder gives the path of a folder without links, empty where it is not there and is not
-// to be made. Links that this layer has made are followed within
+// folder gives the path of a folder without links. It is made where it is not there, if
+// make is set, else it is empty. Links that this layer has made are followed within
 // the tree; what lower layers have in its way is replaced.
-func (t *tree) folder(name string, how int) (string, error) {
+func (t *tree) folder(name string, create bool) (string, error) {
 	if name == "." {
 		return ".", nil
 	}
@@ -241,7 +228,7 @@ func (t *tree) folder(name string, how int) (string, error) {
 			continue
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return "", err
-		case how == find || how == mark && err == nil && t.made[p]:
+		case !create:
 			return "", nil
 		case err == nil:
 			if err := t.remove(p); err != nil {
@@ -251,7 +238,7 @@ func (t *tree) folder(name string, how int) (string, error) {
 		if err := t.root.Mkdir(p, 0o755); err != nil {
 			return "", err
 		}
-		t.made[p], here = how == create, p // a marker alone makes nothing
+		t.made[p], here = true, p
 	}
 	t.folders[name] = here
 	return here, nil
@@ -263,7 +250,7 @@ func (t *tree) target(link string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder, err := t.folder(path.Dir(name), find)
+	folder, err := t.folder(path.Dir(name), false)
 	if err != nil || folder == "" {
 		return "", err
 	}

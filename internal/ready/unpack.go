@@ -48,8 +48,7 @@ const (
 // writes their files into a new folder in dir, which it then removes. It is what
 // containerd does, but for extended attributes: nothing is synced to the disk. Of two
 // layers with one path the later has it, as in Docker's overlay2; a symbolic link of a
-// lower layer is not followed. (A layer that has a path first as a file and then as a
-// folder hides what is below it, which overlayfs would show.) No name leaves the folder, devices are not made, files
+// lower layer is not followed. No name leaves the folder, devices are not made, files
 // are not setuid, and they get their owners only if whittle is root. More than the bounds
 // is [whittle.ErrLimit], and so is too little space.
 func Unpack(ctx context.Context, layers []whittle.Layer, dir string, b Bounds) (out Unpacked, err error) {
