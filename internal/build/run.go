@@ -79,13 +79,9 @@ type RunResult struct {
 	// ExitCode is the process's, or 128 and the signal that ended it; -1
 	// where it timed out, 127 or 126 where it could not be started.
 	ExitCode int
-	// Times has one duration for each run, start to exit or, with a Watch, until the
-	// watch was over, containers' own start included.
+	// Times has one duration for each run, start to exit, containers' own
+	// start included.
 	Times []time.Duration
-	// CPU has the processor time of each of the runs, of all processors together, the
-	// containers' own start and what a Watch does included. It is empty where that is
-	// not known: only a private engine's is.
-	CPU []time.Duration
 	// Stdout and Stderr hold the first and the last 64 KiB of each output.
 	Stdout, Stderr []byte
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
@@ -325,7 +321,7 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 			if r.ExitCode != lostExit {
 				break
 			}
-			r.forget() // run it again: how it ended is not known
+			r.Times = r.Times[:len(r.Times)-1] // run it again: how it ended is not known
 			plain.alone = plain.Watch != nil && !r.unanswered
 		}
 		if !r.OK() {
@@ -379,16 +375,16 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
-	kills, clock := img.guard.Kills(), startClock(img.guard)
+	start, kills := time.Now(), img.guard.Kills()
 	proc, err := ctr.Start(ctx, req)
 	late.Stop()
 	switch {
 	case err == nil && c.Watch != nil:
-		err = img.watch(ctx, ctr, proc, c, r, clock.stop)
+		err = img.watch(ctx, ctr, proc, c, r)
 	case err == nil:
 		err = await(ctx, proc, c.Timeout, &r.TimedOut)
 	}
-	clock.stop()
+	took := time.Since(start)
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
 	if noted && ctx.Err() == nil {
 		r.Imports = readImports(ctx, ctr, 1)
@@ -397,50 +393,13 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		return context.Cause(ctx)
 	}
 	r.unanswered = errors.Is(err, errUnanswered)
-	runs := len(r.Times)
-	if err := r.ended(err, clock.took); err != nil {
+	if err := r.ended(err, took); err != nil {
 		return err
-	}
-	if len(r.Times) > runs && clock.counts {
-		r.CPU = append(r.CPU, clock.used)
 	}
 	if r.Limit = ""; r.ExitCode > 0 && r.Err == nil {
 		r.Limit = img.guard.Why(kills, r.ExitCode, string(r.Stderr)+string(r.Stdout))
 	}
 	return nil
-}
-
-// clock measures a run: the time that passes, and that which processors work.
-type clock struct {
-	guard      *buildkitd.Guard
-	start      time.Time
-	before     time.Duration
-	took, used time.Duration
-	counts     bool // used is known
-	stopped    bool
-}
-
-func startClock(g *buildkitd.Guard) *clock {
-	c := &clock{guard: g}
-	c.before, c.counts = g.CPU()
-	c.start = time.Now()
-	return c
-}
-
-// stop ends the measurement; only the first call does.
-func (c *clock) stop() {
-	if c.stopped {
-		return
-	}
-	c.stopped, c.took = true, time.Since(c.start)
-	after, ok := c.guard.CPU()
-	c.used, c.counts = after-c.before, c.counts && ok
-}
-
-// forget removes the times of the last run.
-func (r *RunResult) forget() {
-	r.Times = r.Times[:len(r.Times)-1]
-	r.CPU = r.CPU[:min(len(r.CPU), len(r.Times))]
 }
 
 // release ends a container, whatever the outcome of the run.
@@ -487,8 +446,7 @@ func (r *RunResult) neverStarted() {
 	if r.ExitCode != 1 || len(r.Stdout) > 0 || m == nil {
 		return
 	}
-	r.ExitCode = 127
-	r.forget()
+	r.ExitCode, r.Times = 127, r.Times[:len(r.Times)-1]
 	if bytes.Contains(m[1], []byte("permission denied")) || bytes.Contains(m[1], []byte("exec format error")) {
 		r.ExitCode = 126
 	}
