@@ -366,12 +366,8 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		return cmp.Or(context.Cause(ctx), err)
 	}
 	defer release(ctx, ctr)
-	p := img.config.Config
 	stdout, stderr := &ends{}, &ends{}
-	req := gateway.StartRequest{
-		Args: r.Args, Env: environment(p.Env, c.Env), User: either(c.User, p.User), Cwd: either(c.Dir, p.WorkingDir),
-		Stdout: stdout, Stderr: stderr, SecurityMode: pb.SecurityMode_SANDBOX,
-	}
+	req := img.process(c, r.Args, stdout, stderr)
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
@@ -400,6 +396,16 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		r.Limit = img.guard.Why(kills, r.ExitCode, string(r.Stderr)+string(r.Stdout))
 	}
 	return nil
+}
+
+// process is one in a command's container, as its user, in its folder, with its
+// environment.
+func (img image) process(c Command, args []string, stdout, stderr io.WriteCloser) gateway.StartRequest {
+	p := img.config.Config
+	return gateway.StartRequest{
+		Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User), Cwd: either(c.Dir, p.WorkingDir),
+		Stdout: stdout, Stderr: stderr, SecurityMode: pb.SecurityMode_SANDBOX,
+	}
 }
 
 // release ends a container, whatever the outcome of the run.

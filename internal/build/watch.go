@@ -13,7 +13,6 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
-	"github.com/moby/buildkit/solver/pb"
 )
 
 // Watch says how to observe a command that need not end, such as a server. A
@@ -106,11 +105,9 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	seen := newObserver(c.Watch)
 	observed := !r.Watched.Blind && !c.alone
 	if observed {
-		p := img.config.Config
 		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, c.Watch.Check...)
 		// Where it cannot be started, the command ends, too, and its result says so.
-		other, err := ctr.Start(ctx, gateway.StartRequest{Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User),
-			Cwd: either(c.Dir, p.WorkingDir), Stdout: seen, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
+		other, err := ctr.Start(ctx, img.process(c, args, seen, &ends{}))
 		if err == nil {
 			go func() { _ = other.Wait() }()
 		}
@@ -199,9 +196,7 @@ func (img image) listen(ctx context.Context, ctr gateway.Container, c Command, s
 func (img image) answers(ctx context.Context, ctr gateway.Container, c Command) bool {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	p := img.config.Config
-	proc, err := ctr.Start(ctx, gateway.StartRequest{Args: []string{"/bin/sh", "-c", ":"}, Env: environment(p.Env, c.Env),
-		User: either(c.User, p.User), Cwd: either(c.Dir, p.WorkingDir), Stdout: &ends{}, Stderr: &ends{}, SecurityMode: pb.SecurityMode_SANDBOX})
+	proc, err := ctr.Start(ctx, img.process(c, []string{"/bin/sh", "-c", ":"}, &ends{}, &ends{}))
 	if err != nil {
 		return false
 	}
