@@ -29,9 +29,8 @@ func openDaemon(ctx context.Context, name, ref string, o Options) (whittle.Image
 	return dockerDaemon(o).open(ctx, name, ref, o)
 }
 
-// open reads an image of an engine. The engine sends an archive whose manifest comes
-// last, so it is spooled to a temporary file, which goes when it is closed.
-func (d daemon) open(ctx context.Context, name, ref string, o Options) (whittle.Image, error) {
+// client is a client of the engine. Without the network it may only be on this machine.
+func (d daemon) client(name string, o Options) (*client.Client, error) {
 	opts := []client.Opt{client.FromEnv}
 	if d.host != "" {
 		opts = append(opts, client.WithHost(d.host))
@@ -40,10 +39,21 @@ func (d daemon) open(ctx context.Context, name, ref string, o Options) (whittle.
 	if err != nil {
 		return nil, &placeError{name, fmt.Sprintf("setting up the %s client: %v", d.label, err), whittle.ErrUsage}
 	}
-	defer cli.Close()
 	if at := cli.DaemonHost(); o.Offline && !strings.HasPrefix(at, "unix://") && !strings.HasPrefix(at, "npipe://") {
+		_ = cli.Close()
 		return nil, offline(name, "the "+d.label+" engine at "+at)
 	}
+	return cli, nil
+}
+
+// open reads an image of an engine. The engine sends an archive whose manifest comes
+// last, so it is spooled to a temporary file, which goes when it is closed.
+func (d daemon) open(ctx context.Context, name, ref string, o Options) (whittle.Image, error) {
+	cli, err := d.client(name, o)
+	if err != nil {
+		return nil, err
+	}
+	defer cli.Close()
 	if err := ping(ctx, cli, o.Deadlines.withDefaults()); err != nil {
 		return nil, d.explain(ctx, cli, name, ref, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/moby/moby/client"
 
@@ -32,18 +31,11 @@ func SameFile(from whittle.Ref, info os.FileInfo) bool {
 // engine calls an image by its configuration's digest or by its manifest's.
 func Load(ctx context.Context, ref string, ids []whittle.Digest, o Options, write func(context.Context, io.Writer) error) error {
 	d := dockerDaemon(o)
-	opts := []client.Opt{client.FromEnv}
-	if d.host != "" {
-		opts = append(opts, client.WithHost(d.host))
-	}
-	cli, err := client.New(opts...)
+	cli, err := d.client("", o)
 	if err != nil {
-		return &placeError{"", fmt.Sprintf("setting up the %s client: %v", d.label, err), whittle.ErrUsage}
+		return err
 	}
 	defer cli.Close()
-	if at := cli.DaemonHost(); o.Offline && !strings.HasPrefix(at, "unix://") && !strings.HasPrefix(at, "npipe://") {
-		return offline("", "the "+d.label+" engine at "+at)
-	}
 	if err := ping(ctx, cli, o.Deadlines.withDefaults()); err != nil {
 		return d.explainWrite(ctx, cli, ref, err)
 	}
