@@ -37,9 +37,12 @@ type model struct {
 	at            [panes]rect
 	focus, before pane // before is the one that had the focus before the card
 	lists         [panes]table
-	over          *pager
-	prompt        *prompt
-	note          string
+	// touched says that a key or the pointer was used on the rows. Before it the
+	// cursors stay at the top, since larger rows may come above the first ones.
+	touched bool
+	over    *pager
+	prompt  *prompt
+	note    string
 	// writes are the files that are being written, left the lines about those that
 	// were: they are printed when the screen is gone.
 	writes sync.WaitGroup
@@ -274,7 +277,8 @@ func (m *model) refresh() tea.Cmd {
 	return func() tea.Msg { return answerMsg{ask(mine, other, want, last), nth} }
 }
 
-// show takes an answer. The cursors stay on what they were on, if it is there.
+// show takes an answer. Cursors that were touched stay on what they were on, if it
+// is there.
 func (m *model) show(a *answer) tea.Cmd {
 	if m.wrong = a.err; a.err != nil {
 		return nil // what was shown stays while a filter is being typed
@@ -285,7 +289,7 @@ func (m *model) show(a *answer) tea.Cmd {
 	m.groups = a.groups
 	sortRows(m.groups, m.order)
 	m.lists[groupsPane].set(len(m.groups))
-	if at := indexOf(m.groups, name); at >= 0 && was.by == a.by {
+	if at := indexOf(m.groups, name); at >= 0 && was.by == a.by && m.touched {
 		m.lists[groupsPane].to(at)
 	} else {
 		m.lists[groupsPane].to(0)
@@ -312,7 +316,11 @@ func (m *model) fill() {
 		return
 	}
 	m.lists[contentsPane].set(len(m.contents))
-	m.lists[contentsPane].to(max(indexOf(m.contents, name), 0))
+	at := 0
+	if m.touched {
+		at = max(indexOf(m.contents, name), 0)
+	}
+	m.lists[contentsPane].to(at)
 }
 
 func selectedName(rows []row, t table) string {

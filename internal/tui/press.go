@@ -34,7 +34,9 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		return nil
 	case m.image == nil:
 		return nil
-	case m.move(k):
+	}
+	m.touched = true
+	if m.move(k) {
 		return m.moved()
 	}
 	return m.act(k)
@@ -283,6 +285,7 @@ func (m *model) click(at tea.Mouse) tea.Cmd {
 	if m.over != nil || m.prompt != nil || m.image == nil || at.Button != tea.MouseLeft {
 		return nil
 	}
+	m.touched = true
 	for p, r := range m.at {
 		if !r.has(at.X, at.Y) {
 			continue
@@ -316,6 +319,7 @@ func (m *model) wheel(at tea.Mouse) {
 		m.over.table.scroll(by)
 		return
 	}
+	m.touched = true
 	for p, r := range m.at {
 		if r.has(at.X, at.Y) {
 			m.lists[p].scroll(by)

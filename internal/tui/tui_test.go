@@ -667,6 +667,36 @@ func TestFirstLayers(t *testing.T) {
 	}
 }
 
+// TestCursorAtTop: as long as no key was pressed, the cursor is on the largest row,
+// also where it came after others; then it stays on what it is on.
+func TestCursorAtTop(t *testing.T) {
+	var small []entry
+	for _, e := range entries {
+		if e.layer == 0 {
+			e.hiddenBy = -1
+			small = append(small, e)
+		}
+	}
+	for _, tt := range []struct {
+		keys []string
+		top  bool
+	}{{nil, true}, {[]string{"up"}, false}} {
+		d := &driver{t: t, model: newModel(t.Context(), options(t))}
+		d.tell(tea.WindowSizeMsg{Width: 120, Height: 40})
+		d.tell(firstMsg{build(t, "app:1.0", small, nil), 1})
+		first := selectedName(d.groups, d.lists[groupsPane])
+		d.play(tt.keys)
+		d.run(d.Init())
+		now := selectedName(d.groups, d.lists[groupsPane])
+		if first == "" || d.groups[0].Name == first {
+			t.Fatalf("the fixture's first layer %q is its largest", first)
+		}
+		if want := map[bool]string{true: d.groups[0].Name, false: first}[tt.top]; now != want {
+			t.Errorf("after %v the cursor is on %q, want %q", tt.keys, now, want)
+		}
+	}
+}
+
 // TestReport: H writes a report where nothing is yet, and says how it is opened
 // as what is shown.
 func TestReport(t *testing.T) {
