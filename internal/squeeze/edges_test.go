@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,24 @@ func TestEdges(t *testing.T) {
 					t.Errorf("entries (-want +got):\n%s", diff)
 				}
 			})
+		}
+	}
+}
+
+// TestEdgeArchives writes the edge images as docker archives into the folder
+// WHITTLE_EDGES, for scripts/squeeze-compare.
+func TestEdgeArchives(t *testing.T) {
+	dir := os.Getenv("WHITTLE_EDGES")
+	if dir == "" {
+		t.Skip("WHITTLE_EDGES names no folder for the images")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for n, e := range edges {
+		file := fmt.Sprintf("%02d %s.tar", n+1, strings.ReplaceAll(e.name, "/", "slash"))
+		if err := os.WriteFile(filepath.Join(dir, file), imagetest.DockerArchive(t, e.image(t, imagetest.Plain)), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

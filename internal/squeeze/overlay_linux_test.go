@@ -59,7 +59,7 @@ func TestKernel(t *testing.T) {
 
 // accepted are the layers without the entries that Docker refuses: there is nothing to
 // compare of them.
-func accepted(t *testing.T, rt *rapid.T, stack [][]imagetest.TarEntry, dir string) (tars [][]byte) {
+func accepted(t testing.TB, rt rapid.TB, stack [][]imagetest.TarEntry, dir string) (tars [][]byte) {
 	for n, entries := range stack {
 		x := &imagetest.Extraction{Root: filepath.Join(dir, fmt.Sprint(n))}
 		if err := os.MkdirAll(x.Root, 0o755); err != nil {

@@ -58,9 +58,13 @@ func TestUmoci(t *testing.T) {
 }
 
 // unpackWith gives the folder of the root file system.
-func unpackWith(t *testing.T, program string, img whittle.Image) (string, error) {
+func unpackWith(t testing.TB, program string, img whittle.Image) (string, error) {
 	t.Helper()
-	dir := t.TempDir()
+	return unpackAt(program, img, t.TempDir())
+}
+
+// unpackAt works in the folder dir.
+func unpackAt(program string, img whittle.Image, dir string) (string, error) {
 	layout := filepath.Join(dir, "layout")
 	if err := os.Mkdir(layout, 0o755); err != nil {
 		return "", err
@@ -97,20 +101,32 @@ func unpackWith(t *testing.T, program string, img whittle.Image) (string, error)
 // compareFolder holds a folder to a tree.
 func compareFolder(t *testing.T, what string, tree *Tree, root string) {
 	t.Helper()
+	list, err := folderDifferences(tree, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list {
+		t.Errorf("%s: %s", what, d)
+	}
+}
+
+// folderDifferences says how a folder is not what a tree says.
+func folderDifferences(tree *Tree, root string) (list []string, err error) {
 	paths := map[string]bool{}
-	err := filepath.WalkDir(root, func(p string, _ fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(p string, _ fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(root, p)
 		paths[rel] = true
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	inodes := make([]uint64, len(tree.Nodes))
-	for i, n := range tree.Nodes {
+	for i := range tree.Nodes {
+		n := &tree.Nodes[i]
 		info, err := os.Lstat(filepath.Join(root, n.Path))
 		if err != nil {
-			t.Errorf("%s: %v", what, err)
+			list = append(list, n.Path+" is not there")
 			continue
 		}
 		delete(paths, n.Path)
@@ -118,31 +134,35 @@ func compareFolder(t *testing.T, what string, tree *Tree, root string) {
 		inodes[i] = st.Ino
 		if n.Entry == nil {
 			if !info.IsDir() {
-				t.Errorf("%s: %s is no directory", what, n.Path)
+				list = append(list, n.Path+" is no directory")
 			}
 			continue
 		}
-		got := fmt.Sprintf("%d:%d %d", st.Uid, st.Gid, st.Mtim.Nano())
-		want := fmt.Sprintf("%d:%d %d", n.Entry.UID, n.Entry.GID, n.Entry.ModTime)
-		switch n.Entry.Kind {
-		case whittle.Symlink:
-			target, _ := os.Readlink(filepath.Join(root, n.Path))
-			got, want = got+" "+target, want+" "+n.Entry.Link
-		case whittle.File:
-			text, _ := os.ReadFile(filepath.Join(root, n.Path))
-			got, want = got+string(whittle.DigestOf(text)), want+string(whittle.SHA256(n.Entry.Content))
-			fallthrough
-		default:
-			got, want = fmt.Sprintf("%s %o", got, st.Mode&0o7777), fmt.Sprintf("%s %o", want, n.Entry.Mode)
-		}
-		if got != want {
-			t.Errorf("%s: %s is %s, not %s", what, n.Path, got, want)
+		if got, want := described(filepath.Join(root, n.Path), st, n.Entry); got != want {
+			list = append(list, fmt.Sprintf("%s is %s, not %s", n.Path, got, want))
 		}
 		if n.First >= 0 && inodes[n.First] != st.Ino {
-			t.Errorf("%s: %s and %s are not one file", what, n.Path, tree.Nodes[n.First].Path)
+			list = append(list, fmt.Sprintf("%s and %s are not one file", n.Path, tree.Nodes[n.First].Path))
 		}
 	}
-	if delete(paths, "."); len(paths) > 0 {
-		t.Errorf("%s: the tree does not have %v", what, paths)
+	delete(paths, ".")
+	for p := range paths {
+		list = append(list, "the tree does not have "+p)
 	}
+	return list, nil
+}
+
+// described are a path as it is, and as an entry says.
+func described(path string, st *syscall.Stat_t, e *whittle.Entry) (got, want string) {
+	got = fmt.Sprintf("%d:%d %d", st.Uid, st.Gid, st.Mtim.Nano())
+	want = fmt.Sprintf("%d:%d %d", e.UID, e.GID, e.ModTime)
+	switch e.Kind {
+	case whittle.Symlink:
+		target, _ := os.Readlink(path)
+		return got + " " + target, want + " " + e.Link
+	case whittle.File:
+		text, _ := os.ReadFile(path)
+		got, want = got+string(whittle.DigestOf(text)), want+string(whittle.SHA256(e.Content))
+	}
+	return fmt.Sprintf("%s %o", got, st.Mode&0o7777), fmt.Sprintf("%s %o", want, e.Mode)
 }
