@@ -7,7 +7,8 @@ const CertificateSchema = "whittle.certificate/v1"
 const CertificateType = "application/vnd.whittle.certificate.v1+json"
 
 // Certificate says that an image and one that was made of it have the same merged root
-// file system and the same configuration but for its layers and history. whittle verify
+// file system, but for what Trim lists, and the same configuration but for its layers and
+// history. whittle verify
 // finds out the same from the two images alone. Its JSON form is the contract
 // whittle.certificate/v1; it has no time, so that equal images have equal certificates.
 type Certificate struct {
@@ -21,6 +22,29 @@ type Certificate struct {
 	Readings []string `json:"readings"`
 	// LeftOut is what the image that was written has not, by reason.
 	LeftOut []Dropped `json:"left_out"`
+	// Trim is in what the trees differ; nil if they are the same.
+	Trim *CertifiedTrim `json:"trim,omitempty"`
+}
+
+// CertifiedTrim is in what the trees of two images differ.
+type CertifiedTrim struct {
+	// Removed are the paths that the image that was written has not.
+	Removed []TrimmedPath `json:"removed"`
+	// Edited are the lists of files that do not name them any more.
+	Edited []EditedFile `json:"edited"`
+}
+
+// TrimmedPath is a path that was removed, and the rule that found it.
+type TrimmedPath struct {
+	Path string `json:"path"`
+	Rule string `json:"rule"`
+}
+
+// EditedFile is a file with another content, by the digests of its bytes.
+type EditedFile struct {
+	Path   string `json:"path"`
+	Before Digest `json:"before"`
+	After  Digest `json:"after"`
 }
 
 // CertifiedImage is an image of a [Certificate].

@@ -21,8 +21,12 @@ type Squeeze struct {
 	// Base is what rewriting the base's layers would change; nil where they were not
 	// left alone.
 	Base *SqueezeBase `json:"base,omitempty"`
-	// Tree is the merged root file system, which is the same before and after.
-	Tree TreeSum `json:"tree"`
+	// Tree is the merged root file system, which is the same before and after, but for
+	// what Trims removed: then TreeBefore is that of the image as it was.
+	Tree       TreeSum  `json:"tree"`
+	TreeBefore *TreeSum `json:"tree_before,omitempty"`
+	// Trims are the findings of rules that were asked for, and what became of them.
+	Trims []Trim `json:"trims,omitempty"`
 	// Config is the digest of the configuration after, ConfigBefore of that before.
 	Config       Digest `json:"config"`
 	ConfigBefore Digest `json:"config_before"`
@@ -82,7 +86,8 @@ type Dropped struct {
 	// Reason is "deleted", "replaced", "metadata" or "identical" for files, as a
 	// [Cause] is, "duplicate" for what the same layer has again, "whiteout" for a
 	// marker that hides nothing, "directory" for one whose metadata a later layer
-	// has, "link" for hard links and symlinks, "other" for the rest.
+	// has, "link" for hard links and symlinks, "trimmed" for what a rule found, "other"
+	// for the rest.
 	Reason  string `json:"reason"`
 	Entries int    `json:"entries"`
 	// Bytes are those of the files' contents.
@@ -139,6 +144,46 @@ type TreeComparison struct {
 	More        int              `json:"more"`
 	// ConfigDifferences are the fields of the configuration that differ.
 	ConfigDifferences []string `json:"config_differences"`
+	// Trim says whether the trees differ in just what a certificate lists; nil if none was
+	// given.
+	Trim *ExplainedTrim `json:"trim,omitempty"`
+}
+
+// Explained says that the images are the same, or differ in what a certificate lists and
+// in nothing else.
+func (c *TreeComparison) Explained() bool {
+	return c.Same || c.SameConfig && c.Trim != nil && c.Trim.Holds
+}
+
+// ExplainedTrim says whether two trees differ in just what a certificate lists.
+type ExplainedTrim struct {
+	Holds bool `json:"holds"`
+	// Problem says why not.
+	Problem string `json:"problem,omitempty"`
+	// Rules are those whose findings were removed; Removed and Edited count the paths.
+	Rules   []string `json:"rules,omitempty"`
+	Removed int      `json:"removed"`
+	Edited  int      `json:"edited"`
+}
+
+// Trim is a finding that squeeze removes from an image.
+type Trim struct {
+	Rule    string `json:"rule"`
+	Message string `json:"message"`
+	// Status is "applied", "skipped" or "reverted", Reason why it is not applied.
+	Status FixStatus `json:"status"`
+	Reason string    `json:"reason,omitempty"`
+	// Files and Bytes are what it removes, Left what it has to leave.
+	Files int        `json:"files"`
+	Bytes int64      `json:"bytes"`
+	Left  []TrimLeft `json:"left"`
+}
+
+// TrimLeft counts files that a rule found, and that stay.
+type TrimLeft struct {
+	Reason string `json:"reason"`
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // TreeImage is one image of a [TreeComparison].

@@ -36,7 +36,17 @@ whole image in the end, or what it had before.
 
 Layers of the base image stay as they are, so that images of the same base go on
 sharing them. whittle knows them by the Dockerfile (--file), by the base image
-(--base-image) or by their number (--base-layers).`
+(--base-image) or by their number (--base-layers).
+
+--fix RULE also removes what a rule finds: docs-and-locales,
+package-manager-cache, python-tests or static-libraries. The lists of files of
+Python distributions (RECORD) and of dpkg stay true. What is left is checked, and
+with --run also run; a finding whose removal does harm is taken back. The output
+and the certificate name what was removed, and whittle verify --certificate says
+that the two images differ in nothing else.
+
+  whittle squeeze app:1.0 --fix python-tests --certificate c.json -o small.tar
+  whittle verify app:1.0 small.tar --certificate c.json`
 
 // squeezeOptions are the options of squeeze.
 type squeezeOptions struct {
@@ -88,7 +98,9 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.Var(flagvalue.Bound(&o.Level), "level", "level of --compress: 1 to 9 for gzip, 1 to 22 for zstd (default: the usual one)")
 	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
-	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system and configuration")
+	f.Var(names{&o.Fix}, "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
+	f.BoolVar(&o.Run, "run", false, "with --fix, also run what the image starts, before and after")
+	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system, but for what --fix removed, and configuration")
 	f.BoolVar(&o.Attach, "attach", false, "also write the certificate beside the image, as an artifact about it: for OCI layouts, OCI archives and registries")
 	out = newOutput(a, cmd,
 		form[*whittle.Squeeze]{formatText, func(w io.Writer, st page.Style, s *whittle.Squeeze) error { return report.SqueezeText(w, s, st) }},
@@ -111,6 +123,14 @@ func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
 	}
 	if o.Inspect, err = dockerfileOption(o.file, o.target); err != nil {
 		return err
+	}
+	if err := audit.KnownTrims(o.Fix); err != nil {
+		return err
+	}
+	if len(o.Fix) == 0 {
+		if err := unused(cmd, "nothing is removed without --fix", "run"); err != nil {
+			return err
+		}
 	}
 	if o.to == "" {
 		return unused(cmd, "nothing is written without -o DEST", "certificate", "attach")
@@ -185,10 +205,14 @@ and reads each in two ways, which have to agree.
 
   whittle verify app:1.0 docker-archive:small.tar
 
-Exit codes: 0 they are the same; 1 they differ; 2 the command line or the input is
+With the certificate of an image from which squeeze --fix removed something, they
+may differ in what it lists, and in nothing else.
+
+Exit codes: 0 they are the same, or differ in just that; 1 they differ; 2 the command line or the input is
 wrong; 3 the engine, the network or this machine failed.`
 
 func verifyCommand(a *app) *cobra.Command {
+	var file string
 	var out *output[*whittle.TreeComparison]
 	cmd := &cobra.Command{
 		Use:   "verify A B",
@@ -205,19 +229,26 @@ func verifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := audit.SameTree(cmd.Context(), env, args[0], args[1])
+			var trims *whittle.Certificate
+			if file != "" {
+				if trims, err = audit.ReadCertificate(file); err != nil {
+					return err
+				}
+			}
+			c, err := audit.SameTree(cmd.Context(), env, args[0], args[1], trims)
 			if err != nil {
 				return err
 			}
 			if err := out.write(c); err != nil {
 				return err
 			}
-			if !c.Same {
+			if !c.Explained() {
 				return errNo
 			}
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&file, "certificate", "", "the certificate of squeeze --fix: the images may differ in what it lists")
 	out = newOutput(a, cmd,
 		form[*whittle.TreeComparison]{formatText, func(w io.Writer, st page.Style, c *whittle.TreeComparison) error { return report.VerifyText(w, c, st) }},
 		asJSON(func(c *whittle.TreeComparison) any { return c }),

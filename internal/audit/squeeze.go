@@ -37,6 +37,10 @@ type SqueezeOptions struct {
 	// AnyRuntime goes on where runtimes merge the layers differently, if the tree stays
 	// the same by both of whittle's readings.
 	AnyRuntime bool
+	// Fix names rules whose findings are removed: see [Trims].
+	Fix []string
+	// Run runs what the image starts, before and after something is removed.
+	Run bool
 }
 
 // Squeezed is an image to be written. Close removes its files.
@@ -49,7 +53,11 @@ type Squeezed struct {
 	Layers []SqueezedLayer
 	// Source is the image as it was, open until Close.
 	Source whittle.Image
-	dir    string
+	// Trim is in what the tree differs, nil if in nothing.
+	Trim *whittle.CertifiedTrim
+	dir  string
+	// trimming has the image open whose layers are written; nil if nothing was removed.
+	trimming *trimming
 }
 
 // SqueezedLayer is a layer to be written.
@@ -68,6 +76,9 @@ type SqueezedLayer struct {
 // Close removes the layers that were written, and closes the image.
 func (s *Squeezed) Close() error {
 	err := os.RemoveAll(s.dir)
+	if s.trimming != nil {
+		s.trimming.close()
+	}
 	if closed := s.Source.Close(); err == nil {
 		err = closed
 	}
@@ -108,25 +119,75 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 	if !o.RewriteBase {
 		job.Base = base
 	}
-	indexes, verified, err := readAll(ctx, env, img, name)
+	if len(o.Fix) > 0 {
+		err = made.trimAndSqueeze(ctx, env, name, o, job)
+	} else {
+		var indexes []*whittle.Index
+		var verified bool
+		if indexes, verified, err = readAll(ctx, env, img, name); err == nil {
+			_, err = made.squeeze(ctx, env, img, indexes, name, job)
+		}
+		if err == nil {
+			made.Report.Image.Verified = verified
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
+	made.Report.Notes = append(made.Report.Notes, notes...)
+	return made, nil
+}
+
+// squeeze squeezes what may be the image as it was, or one without what rules found.
+func (s *Squeezed) squeeze(ctx context.Context, env *host.Env, img whittle.Image, indexes []*whittle.Index, name string, job squeeze.Job) (*squeeze.Result, error) {
 	env.Listener().Step("squeezing " + name)
 	done, err := squeeze.Run(ctx, img, indexes, job)
 	if err != nil {
 		return nil, fmt.Errorf("squeezing %s: %w", name, err)
 	}
-	if made.Report, err = squeezeReport(ctx, img, indexes, done, job); err != nil {
+	if s.Report, err = squeezeReport(ctx, img, indexes, done, job); err != nil {
 		return nil, err
 	}
-	made.Report.Image.Verified = verified
-	made.Report.Notes = append(made.Report.Notes, notes...)
-	made.Config = done.Config
+	s.Config = done.Config
 	for _, l := range done.Layers {
-		made.Layers = append(made.Layers, SqueezedLayer{MediaType: l.Stored.MediaType, Digest: l.Stored.Digest, DiffID: l.ID, Size: l.Stored.Size, Open: l.Open, Changed: l.Changed()})
+		s.Layers = append(s.Layers, SqueezedLayer{MediaType: l.Stored.MediaType, Digest: l.Stored.Digest, DiffID: l.ID, Size: l.Stored.Size, Open: l.Open, Changed: l.Changed()})
 	}
-	return made, nil
+	return done, nil
+}
+
+// trimAndSqueeze removes what rules find first. The trees of the image as it was and of the
+// squeezed one are compared at the end.
+func (s *Squeezed) trimAndSqueeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions, job squeeze.Job) error {
+	t, err := newTrimming(ctx, env, name, o, job)
+	if err != nil {
+		return err
+	}
+	s.trimming = t
+	c, err := t.trim(ctx)
+	if err != nil {
+		return err
+	}
+	m := t.x.Subject.Image
+	img, indexes := m.Image, m.Indexes
+	if c != nil {
+		img, indexes = c.image, c.indexes
+	}
+	done, err := s.squeeze(ctx, env, img, indexes, name, job)
+	if err != nil {
+		return err
+	}
+	s.Report.Image, s.Report.Image.Verified = factsOf(s.Source), m.Verified()
+	if c != nil {
+		layers := make([]whittle.Layer, len(done.Layers))
+		for i, l := range done.Layers {
+			layers[i] = l
+		}
+		if err := t.prove(ctx, c, layers, done.Indexes); err != nil {
+			return fmt.Errorf("squeezing %s: %w", name, err)
+		}
+		s.Trim = c.certified()
+	}
+	return t.tell(ctx, c, s.Report)
 }
 
 // compression parses what a user wants.
@@ -229,10 +290,11 @@ const maxDifferences = 100
 
 // SameTree says whether two images have the same merged root file system and the same
 // configuration, but for rootfs and history. It reads each image's layers once for the
-// account, and once for the second reading, and needs nothing else than the images.
-func SameTree(ctx context.Context, env *host.Env, a, b string) (*whittle.TreeComparison, error) {
+// account, and once for the second reading, and needs nothing else than the images. With a
+// certificate of trims it says whether the trees differ in just these.
+func SameTree(ctx context.Context, env *host.Env, a, b string, c *whittle.Certificate) (*whittle.TreeComparison, error) {
 	out := &whittle.TreeComparison{Schema: whittle.VerifySchema, Images: []whittle.TreeImage{}}
-	var trees [2]*squeeze.Tree
+	var trees, second [2]*squeeze.Tree
 	var configs [2][]byte
 	agree := true
 	for i, name := range []string{a, b} {
@@ -241,11 +303,11 @@ func SameTree(ctx context.Context, env *host.Env, a, b string) (*whittle.TreeCom
 			return nil, err
 		}
 		defer img.Close()
-		row, tree, err := readTree(ctx, env, img, name)
+		row, tree, again, err := readTree(ctx, env, img, name)
 		if err != nil {
 			return nil, err
 		}
-		out.Images, trees[i] = append(out.Images, *row), tree
+		out.Images, trees[i], second[i] = append(out.Images, *row), tree, again
 		agree = agree && (row.Tree.Digest == row.Second.Digest || len(row.Ambiguous) > 0)
 		if configs[i], err = squeeze.RawConfig(img); err != nil {
 			return nil, err
@@ -263,28 +325,30 @@ func SameTree(ctx context.Context, env *host.Env, a, b string) (*whittle.TreeCom
 	}
 	out.SameConfig = len(out.ConfigDifferences) == 0
 	out.Same = out.SameTree && out.SameConfig
-	return out, nil
+	if c != nil {
+		out.Trim, err = explained(c, out.Images, trees, second)
+	}
+	return out, err
 }
 
 // readTree reads an image's merged root file system both ways.
-func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string) (*whittle.TreeImage, *squeeze.Tree, error) {
+func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string) (row *whittle.TreeImage, tree, again *squeeze.Tree, err error) {
 	indexes, verified, err := readAll(ctx, env, img, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	l, err := ledger.Build(indexes, ledger.Options{Folders: int(env.Index.Limits.Memory / index.EntrySize)})
 	if err != nil {
-		return nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
+		return nil, nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
-	row := &whittle.TreeImage{ImageFacts: factsOf(img), Ambiguous: l.Ambiguous}
+	row = &whittle.TreeImage{ImageFacts: factsOf(img), Ambiguous: l.Ambiguous}
 	row.Verified = verified
-	tree := squeeze.FromLedger(indexes, l)
+	tree = squeeze.FromLedger(indexes, l)
 	row.Tree = tree.Sum()
 	second := squeeze.Reading{Entries: env.Index.Limits.Entries}
-	again, err := second.Tree(ctx, img.Layers())
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", name, err)
+	if again, err = second.Tree(ctx, img.Layers()); err != nil {
+		return nil, nil, nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	row.Second = again.Sum()
-	return row, tree, nil
+	return row, tree, again, nil
 }

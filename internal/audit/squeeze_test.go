@@ -98,7 +98,7 @@ func TestSqueeze(t *testing.T) {
 		t.Errorf("history %+v", h)
 	}
 	env.Images = named{"app:1": img, "app:2": now}
-	same, err := audit.SameTree(t.Context(), env, "app:1", "app:2")
+	same, err := audit.SameTree(t.Context(), env, "app:1", "app:2", nil)
 	if err != nil || !same.Same || same.Images[0].Tree != s.Report.Tree || same.Images[1].Second != s.Report.Tree || len(same.Differences) != 0 {
 		t.Errorf("%+v, %v", same, err)
 	}
@@ -157,7 +157,7 @@ func TestSameTree(t *testing.T) {
 	b := imagetest.New(t, imagetest.Gzip, "d d\nf d/a 10\nf d/b 10 seed=x\ns l e\nf new 1")
 	b.Conf.Config.Env = []string{"A=1"}
 	env := &host.Env{Images: named{"a": a, "b": b}}
-	got, err := audit.SameTree(t.Context(), env, "a", "b")
+	got, err := audit.SameTree(t.Context(), env, "a", "b", nil)
 	if err != nil || got.Same || got.SameTree || got.SameConfig {
 		t.Fatalf("%+v, %v", got, err)
 	}

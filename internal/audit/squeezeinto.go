@@ -171,6 +171,9 @@ func certificate(s *Squeezed, o IntoOptions, digest whittle.Digest) *whittle.Cer
 		Readings: []string{"the account of the layers' entries, as overlay2 merges them", "a second program that reads the layers' tars from the lowest to the highest"},
 		Before:   whittle.CertifiedImage{Ref: r.Image.Ref, Digest: r.Image.Digest, Config: r.ConfigBefore, Sizes: r.Before, Tree: r.Tree},
 		After:    whittle.CertifiedImage{Ref: o.To.String(), Digest: digest, Config: r.Config, Sizes: r.After, Tree: r.Tree}}
+	if c.Trim = s.Trim; r.TreeBefore != nil {
+		c.Before.Tree = *r.TreeBefore
+	}
 	for _, l := range s.Source.Layers() {
 		c.Before.Layers = append(c.Before.Layers, l.DiffID())
 	}

@@ -45,12 +45,18 @@ func squeezeDoc(s *whittle.Squeeze) page.Document {
 		}
 		d.Add(page.Heading{Level: 2, Text: "What was left out"}, t)
 	}
+	if len(s.Trims) > 0 {
+		d.Add(page.Heading{Level: 2, Text: "What rules found"}, trims(s))
+	}
 	if notes := squeezeNotes(s); len(notes) > 0 {
 		d.Add(page.Heading{Level: 2, Text: "To know"}, page.List(notes))
 	}
-	if s.Destination != nil {
+	switch {
+	case s.Destination != nil && s.TreeBefore != nil:
+		d.Next(page.OfImage("where the bytes of the difference are", s.Destination.Name, "compare", s.Image.Ref))
+	case s.Destination != nil:
 		d.Next(page.OfImage("prove it again from the two images", s.Destination.Name, "verify", s.Image.Ref))
-	} else {
+	default:
 		d.Next(page.OfImage("write it", s.Image.Ref, "squeeze", "-o", "docker-archive:squeezed.tar"))
 	}
 	return d
@@ -62,10 +68,47 @@ func squeezeTitle(s *whittle.Squeeze) string {
 		return fmt.Sprintf("%s: nothing to squeeze out of it, %s", s.Image.Ref, whittle.Bytes(s.Before.Stored))
 	}
 	proof := "the same file system and configuration (proven by two readings)"
+	if s.TreeBefore != nil {
+		proof = fmt.Sprintf("the same file system but for %d paths that %s removed, and the same configuration (proven by two readings)",
+			s.TreeBefore.Paths-s.Tree.Paths, strings.Join(appliedRules(s), ", "))
+	}
 	if len(s.Ambiguous) > 0 {
 		proof = "the same file system and configuration as overlay2 merges them (proven by two readings)"
 	}
 	return fmt.Sprintf("%s: %s → %s, %s", s.Image.Ref, whittle.Bytes(s.Before.Stored), whittle.Bytes(s.After.Stored), proof)
+}
+
+// appliedRules are those whose findings were removed.
+func appliedRules(s *whittle.Squeeze) (rules []string) {
+	for _, t := range s.Trims {
+		if t.Status == whittle.Applied && !slices.Contains(rules, t.Rule) {
+			rules = append(rules, t.Rule)
+		}
+	}
+	return rules
+}
+
+// trims says what became of each finding.
+func trims(s *whittle.Squeeze) page.Table {
+	t := page.Table{Columns: []page.Column{page.Left("Rule"), page.Right("Bytes"), page.Right("Files"), page.Left(""), {Head: "What", Flex: true, Wrap: true, Least: 24}}}
+	for _, row := range s.Trims {
+		what := row.Message
+		if row.Reason != "" {
+			what += ": " + row.Reason
+		}
+		for _, l := range row.Left {
+			what += fmt.Sprintf("; %d %s (%s) %s: %s", l.Files, page.Plural(l.Files, "files"), whittle.Bytes(l.Bytes), stay(l.Files), l.Reason)
+		}
+		t.Row(page.Text(row.Rule), page.Text(whittle.Bytes(row.Bytes)), page.Text(fmt.Sprint(row.Files)), page.Text(string(row.Status)), page.Text(what))
+	}
+	return t
+}
+
+func stay(n int) string {
+	if n == 1 {
+		return "stays"
+	}
+	return "stay"
 }
 
 // squeezedLayers says where the bytes went, by layer.
@@ -98,6 +141,7 @@ func droppedWords(reason string) string {
 		"duplicate": "files that the same layer has again",
 		"whiteout":  "whiteouts that hide nothing",
 		"directory": "folders whose metadata a later layer has",
+		"trimmed":   "what rules found",
 		"link":      "links that a later layer replaces or deletes",
 		"other":     "other entries that are not visible",
 	}
@@ -172,6 +216,11 @@ func verifyTitle(c *whittle.TreeComparison) string {
 	}
 	paths, fields := len(c.Differences)+c.More, len(c.ConfigDifferences)
 	switch {
+	case c.Trim != nil && !c.Same && c.Explained():
+		return fmt.Sprintf("%s: the same configuration, and file systems that differ in just what the certificate lists: %d %s that %s removed, and %d %s of files (by two readings)",
+			names, c.Trim.Removed, page.Plural(c.Trim.Removed, "paths"), strings.Join(c.Trim.Rules, ", "), c.Trim.Edited, page.Plural(c.Trim.Edited, "lists"))
+	case c.Trim != nil && !c.Trim.Holds:
+		return names + ": they do not differ in just what the certificate lists: " + c.Trim.Problem
 	case c.Same:
 		return names + ": the same file system and configuration (by two readings)"
 	case c.SameTree:

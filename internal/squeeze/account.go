@@ -7,7 +7,12 @@ import (
 )
 
 // Changed says that the bytes are not those of a layer of the image as it was.
-func (l *Layer) Changed() bool { return l.file != "" }
+func (l *Layer) Changed() bool {
+	if from, ok := l.from.(*Layer); ok && from.Changed() {
+		return true // a trimmed one, which was kept as it is
+	}
+	return l.file != ""
+}
 
 // Before describes the layers of the image as it was.
 func (r *Result) Before(ctx context.Context, img whittle.Image, indexes []*whittle.Index) ([]whittle.LayerBlob, error) {
@@ -26,6 +31,15 @@ func (r *Result) Before(ctx context.Context, img whittle.Image, indexes []*whitt
 		out[n] = describe(was, indexes[n])
 	}
 	return out, nil
+}
+
+// Describe describes a layer of an image as it is.
+func Describe(ctx context.Context, l whittle.Layer, idx *whittle.Index) (whittle.LayerBlob, error) {
+	as, err := unchanged(ctx, l, idx)
+	if err != nil {
+		return whittle.LayerBlob{}, err
+	}
+	return describe(as, idx), nil
 }
 
 func describe(l *Layer, idx *whittle.Index) whittle.LayerBlob {

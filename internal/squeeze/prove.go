@@ -249,7 +249,7 @@ func price(e *whittle.Entry, solid bool) int64 {
 }
 
 // reasons are those of [whittle.Dropped], in the order in which they are listed.
-var reasons = []string{"deleted", "replaced", "metadata", "identical", "duplicate", "whiteout", "directory", "link", "other"}
+var reasons = []string{"deleted", "replaced", "metadata", "identical", "duplicate", "whiteout", "directory", "link", "trimmed", "other"}
 
 // Dropped adds up what a layer loses, by reason.
 func (p *Plan) Dropped(indexes []*whittle.Index, layer int) []whittle.Dropped {

@@ -69,6 +69,8 @@ type result struct {
 type sizes struct {
 	files, download int64
 	layers          int
+	// listed are the folders that a layer lists.
+	listed map[string]bool
 }
 
 func main() {
@@ -90,7 +92,7 @@ const large = 1_000_000
 func compare(ctx context.Context, p programs, images []string, w io.Writer) error {
 	tally := make([][3]int, len(tools)) // right, wrong, none
 	var figures []string
-	fmt.Fprint(w, "\n| image |")
+	fmt.Fprintf(w, "\n| image |")
 	for _, t := range tools {
 		fmt.Fprintf(w, " %s |", t.name)
 	}
@@ -138,9 +140,9 @@ func measureTools(ctx context.Context, p programs, image string) (results []resu
 		}
 	}
 	row("as it is", "", before, "")
-	truth, oracle := unpacked(ctx, image, filepath.Join(work, "before"))
+	truth, oracle := unpacked(ctx, image, filepath.Join(work, "before"), before.listed)
 	for _, t := range tools {
-		r := one(ctx, p, t, image, work, truth, oracle)
+		r := one(ctx, p, t, image, work, truth, before.listed, oracle)
 		row(t.name, classes[r.class()], r.sizes, fmt.Sprintf("%.1f", r.seconds))
 		results = append(results, r)
 	}
@@ -148,7 +150,7 @@ func measureTools(ctx context.Context, p programs, image string) (results []resu
 }
 
 // one runs a tool on an image and compares the trees.
-func one(ctx context.Context, p programs, t tool, image, work string, truth map[string]string, oracle error) (r result) {
+func one(ctx context.Context, p programs, t tool, image, work string, truth map[string]string, listed map[string]bool, oracle error) (r result) {
 	r.oracle = oracle
 	to := filepath.Join(work, strings.ReplaceAll(t.name, " ", "")+".tar")
 	defer os.Remove(to)
@@ -163,7 +165,7 @@ func one(ctx context.Context, p programs, t tool, image, work string, truth map[
 	if oracle != nil {
 		return r
 	}
-	after, err := unpacked(ctx, to, filepath.Join(work, "after"))
+	after, err := unpacked(ctx, to, filepath.Join(work, "after"), listed)
 	if err != nil {
 		r.umoci = line(err.Error())
 	} else {
@@ -274,9 +276,9 @@ func measure(image string) (s sizes, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.layers = len(layers)
+	s.layers, s.listed = len(layers), map[string]bool{}
 	for _, l := range layers {
-		files, download, err := measureLayer(l)
+		files, download, err := measureLayer(l, s.listed)
 		if err != nil {
 			return s, err
 		}
@@ -294,7 +296,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func measureLayer(l v1.Layer) (files, download int64, err error) {
+func measureLayer(l v1.Layer, listed map[string]bool) (files, download int64, err error) {
 	r, err := l.Uncompressed()
 	if err != nil {
 		return 0, 0, err
@@ -311,8 +313,11 @@ func measureLayer(l v1.Layer) (files, download int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if h.Typeflag == tar.TypeReg {
+		switch h.Typeflag {
+		case tar.TypeReg:
 			files += h.Size
+		case tar.TypeDir:
+			listed[filepath.Clean("./" + h.Name)] = true
 		}
 	}
 	if _, err := io.Copy(io.Discard, plain); err != nil {
@@ -339,5 +344,5 @@ func verify(ctx context.Context, p programs, a, b string) string {
 	if len(c.Differences) == 0 {
 		return "another digest"
 	}
-	return line(fmt.Sprintf("%d paths, %q: %s", len(c.Differences)+c.More, c.Differences[0].Path, c.Differences[0].What))
+	return line(fmt.Sprintf("%d path(s), %q: %s", len(c.Differences)+c.More, c.Differences[0].Path, c.Differences[0].What))
 }

@@ -20,8 +20,9 @@ import (
 )
 
 // unpacked unpacks an image with umoci and describes each path. It needs the folder dir
-// meanwhile.
-func unpacked(ctx context.Context, image, dir string) (map[string]string, error) {
+// meanwhile. Of folders that are not listed only the type is described: no layer says
+// more of them.
+func unpacked(ctx context.Context, image, dir string, listed map[string]bool) (map[string]string, error) {
 	img, err := tarball.ImageFromPath(image, nil)
 	if err != nil {
 		return nil, err
@@ -42,19 +43,23 @@ func unpacked(ctx context.Context, image, dir string) (map[string]string, error)
 	if _, err := output(ctx, "umoci", "unpack", "--image", filepath.Join(dir, "layout")+":it", bundle); err != nil {
 		return nil, err
 	}
-	return walk(filepath.Join(bundle, "rootfs"), began)
+	return walk(filepath.Join(bundle, "rootfs"), began, listed)
 }
 
 // walk describes each path below root: type, mode, owner, time, content, link, device,
-// extended attributes, and the first name of the same file. A folder that no layer lists
-// has the time of the unpacking, which is after began and is not compared.
-func walk(root string, began time.Time) (map[string]string, error) {
+// extended attributes, and the first name of the same file. A folder into which umoci wrote
+// later has a time after began, which is not compared.
+func walk(root string, began time.Time, listed map[string]bool) (map[string]string, error) {
 	out, first := map[string]string{}, map[uint64]string{}
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		rel, _ := filepath.Rel(root, p)
+		if d.IsDir() && !listed[rel] {
+			out[rel] = "folder"
+			return nil
+		}
 		info, err := d.Info()
 		if err != nil {
 			return err
@@ -155,5 +160,5 @@ func different(a, b map[string]string) string {
 		}
 		return "not there"
 	}
-	return line(fmt.Sprintf("%d paths, %q: %s, %s", len(paths), paths[0], what(a), what(b)))
+	return line(fmt.Sprintf("%d path(s), %q: %s, %s", len(paths), paths[0], what(a), what(b)))
 }

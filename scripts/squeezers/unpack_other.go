@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-func unpacked(context.Context, string, string) (map[string]string, error) {
+func unpacked(context.Context, string, string, map[string]bool) (map[string]string, error) {
 	return nil, errors.New("umoci unpacks with owners and devices on Linux only")
 }
 
