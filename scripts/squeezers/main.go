@@ -317,7 +317,7 @@ func measureLayer(l v1.Layer, listed map[string]bool) (files, download int64, er
 		case tar.TypeReg:
 			files += h.Size
 		case tar.TypeDir:
-			listed[filepath.Clean("./" + h.Name)] = true
+			listed[filepath.Clean("./"+h.Name)] = true
 		}
 	}
 	if _, err := io.Copy(io.Discard, plain); err != nil {
