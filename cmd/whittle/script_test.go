@@ -71,6 +71,7 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("DOCKER_HOST", "unix://"+filepath.Join(env.WorkDir, "none.sock"))
 			env.Setenv("CONTAINER_HOST", "unix://"+filepath.Join(env.WorkDir, "none.sock"))
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Setenv("WHITTLE_ENGINE_NETWORK", os.Getenv("WHITTLE_ENGINE_NETWORK"))
 			env.Setenv("WHITTLE_BUILDKITD", filepath.Join(root(t), ".cache/bin/buildkitd"))
 			return nil

@@ -295,7 +295,7 @@ func (m *model) show(a *answer) tea.Cmd {
 		m.lists[groupsPane].to(0)
 	}
 	m.top = a.descend("/")
-	if was.group != a.group || !strings.HasPrefix(m.folder+"/", strings.TrimSuffix(m.top, "/")+"/") || len(a.children(m.folder)) == 0 {
+	if !m.touched || was.group != a.group || !strings.HasPrefix(m.folder+"/", strings.TrimSuffix(m.top, "/")+"/") || len(a.children(m.folder)) == 0 {
 		m.folder = m.top
 	}
 	m.fill()

@@ -668,11 +668,12 @@ func TestFirstLayers(t *testing.T) {
 }
 
 // TestCursorAtTop: as long as no key was pressed, the cursor is on the largest row,
-// also where it came after others; then it stays on what it is on.
+// also where it came after others, and all folders are shown; then it stays on what
+// it is on.
 func TestCursorAtTop(t *testing.T) {
 	var small []entry
 	for _, e := range entries {
-		if e.layer == 0 {
+		if e.path == "etc/passwd" {
 			e.hiddenBy = -1
 			small = append(small, e)
 		}
@@ -693,6 +694,9 @@ func TestCursorAtTop(t *testing.T) {
 		}
 		if want := map[bool]string{true: d.groups[0].Name, false: first}[tt.top]; now != want {
 			t.Errorf("after %v the cursor is on %q, want %q", tt.keys, now, want)
+		}
+		if want := map[bool]string{true: "/", false: "/etc"}[tt.top]; d.folder != want {
+			t.Errorf("after %v %s is shown, want %s", tt.keys, d.folder, want)
 		}
 	}
 }
