@@ -33,6 +33,23 @@ type Trace struct {
 	// Lost counts events that were not seen. It is 0: a trace that loses one is an
 	// error.
 	Lost int64 `json:"lost"`
+	// Notes say what may be otherwise without the tracer, such as a program that did
+	// not become another user.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Distributions counts the Python distributions that have files in the image, and
+// those of them of which no file was touched.
+func (t *Trace) Distributions() (all, untouched int) {
+	for _, o := range t.Owners {
+		if o.Ecosystem != "pypi" {
+			continue
+		}
+		if all++; o.TouchedFiles == 0 {
+			untouched++
+		}
+	}
+	return all, untouched
 }
 
 // TraceRun is a command that was traced, and how it ended.
@@ -120,8 +137,8 @@ type TouchedPath struct {
 // TraceOwner says how much of what an owner brought was touched.
 type TraceOwner struct {
 	Owner
-	// Files and Bytes are all that the owner has in the image: regular files and
-	// symlinks, and the files' sizes.
+	// Files and Bytes are all regular files that the owner has in the image, those of
+	// several names once, and their sizes.
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
 	// TouchedFiles and TouchedBytes are those of them that were touched in any way,

@@ -52,6 +52,8 @@ func idleOptions(cmd *cobra.Command, args []string) []idle {
 		return []idle{{ofBuilding, "nothing is built"}}
 	case slices.Contains([]string{"inspect", "compare", "simulate", "explore", "squeeze", "verify"}, name):
 		return []idle{{ofBuilding, "nothing is built"}, {ofAsking, "no package index is asked"}}
+	case name == "trace":
+		return []idle{{ofAsking, "no package index is asked"}}
 	case name == "cache", name == "limits":
 		return []idle{{slices.Concat(ofReading, ofBuilding, ofAsking), "no image is read"}}
 	case name == "cache clear":

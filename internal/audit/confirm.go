@@ -32,20 +32,31 @@ func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, 
 	if len(c.Starts) == 0 {
 		return nil
 	}
-	dir, err := os.MkdirTemp(o.TempDir, "whittle-check-*")
-	if err != nil {
-		return fmt.Errorf("making a folder for the image: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	env.Listener().Step("handing " + c.Image + " to the build engine")
-	digest, err := source.WriteLayout(ctx, f.Image, dir)
+	d, remove, err := handOver(ctx, env, f.Image, c.Image, o.TempDir)
 	if err != nil {
 		return err
 	}
-	platform := f.Config().Platform()
-	d := build.Definition{Content: []byte("FROM " + imageName + "\n"), Dockerfile: c.Image, Platform: platform.String(), Offline: true,
-		Bases: map[string]build.Base{imageName: {Layout: dir, Digest: digest}}}
+	defer remove()
 	return RunStarts(ctx, env, o.engine, d, f, c, o)
+}
+
+// handOver writes an image for the build engine, below a temporary folder. It gives
+// what builds no more than the image, and removes what was written.
+func handOver(ctx context.Context, env *host.Env, img whittle.Image, name, temp string) (d build.Definition, remove func(), err error) {
+	dir, err := os.MkdirTemp(temp, "whittle-check-*")
+	if err != nil {
+		return d, nil, fmt.Errorf("making a folder for the image: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	env.Listener().Step("handing " + name + " to the build engine")
+	digest, err := source.WriteLayout(ctx, img, dir)
+	if err != nil {
+		remove()
+		return d, nil, err
+	}
+	platform := img.Config().Platform()
+	return build.Definition{Content: []byte("FROM " + imageName + "\n"), Dockerfile: name, Platform: platform.String(), Offline: true,
+		Bases: map[string]build.Base{imageName: {Layout: dir, Digest: digest}}}, remove, nil
 }
 
 // RunStarts runs the starts of a check in the image that d builds.

@@ -74,6 +74,9 @@ type Definition struct {
 	Offline bool
 	// Services run beside the commands of a run.
 	Services []Service
+	// Tracer is a program of this machine that traces commands in the image: see
+	// [Tracer]. It is needed where a command is traced.
+	Tracer string
 	// Secrets and SSH are what RUN steps may mount.
 	Secrets []Secret
 	SSH     []SSH
@@ -126,14 +129,15 @@ type job struct {
 	services []Service
 	// secrets are the IDs of d's secrets.
 	secrets []string
-	kills   int64 // what the engine's guard counted before the build
+	tracer  string // d's
+	kills   int64  // what the engine's guard counted before the build
 	// inputs are the results of other builds: those of opt, as a gateway takes them.
 	inputs map[string]*pb.Definition
 }
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.
 func (d Definition) prepare(log io.Writer) (*job, error) {
-	j := &job{file: d.Dockerfile, redactor: newRedactor(d.hidden()), services: d.Services}
+	j := &job{file: d.Dockerfile, redactor: newRedactor(d.hidden()), services: d.Services, tracer: d.Tracer}
 	for _, s := range d.Secrets {
 		j.secrets = append(j.secrets, s.ID)
 	}
@@ -164,6 +168,9 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 		Frontend:       "dockerfile.v0",
 		FrontendAttrs:  map[string]string{"filename": name},
 		FrontendInputs: map[string]llb.State{},
+	}
+	if d.Tracer != "" {
+		j.opt.LocalMounts[tracerFolder] = programFS(d.Tracer)
 	}
 	j.inputs = map[string]*pb.Definition{}
 	d.caches(&j.opt)

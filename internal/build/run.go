@@ -22,6 +22,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/trace"
 )
 
 const (
@@ -69,6 +70,8 @@ type Command struct {
 	// recorded. A command with a Repeat is run once more for it, so that its times
 	// are those without.
 	Sites []string
+	// Trace puts the tracer before the command: see [Definition.Tracer].
+	Trace bool
 }
 
 // RunResult is the outcome of a command; outputs are of the last run.
@@ -96,6 +99,13 @@ type RunResult struct {
 	// known: see [Command.Sites]. Processes without the site packages (-S) and
 	// interpreters before Python 3.8 note none.
 	Imports []Import
+	// Trace is what it touched, nil if it was not traced; TraceErr says why there is
+	// none although it was asked for. Set-user-ID programs and the like may do less
+	// under a tracer, which the log says.
+	// CheckTrace is what the last round of the Watch's Check touched, nil where it is
+	// not known.
+	Trace, CheckTrace *trace.Log
+	TraceErr          error
 	// Err says why the process could not be started.
 	Err error
 	// unanswered: how it ended is not known, since its container does not answer.
@@ -356,6 +366,14 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		}
 		mounts = append(mounts, more...)
 	}
+	tracer := len(mounts)
+	if c.Trace {
+		more, err := img.tracerMounts(ctx)
+		if err != nil {
+			return cmp.Or(context.Cause(ctx), err)
+		}
+		mounts = append(mounts, more...)
+	}
 	mounts = append(mounts, secretMounts(img.secrets)...)
 	at := gateway.NewContainerRequest{Hostname: "whittle", NetMode: pb.NetMode_NONE, Mounts: mounts}
 	if img.beside != nil {
@@ -368,6 +386,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	defer release(ctx, ctr)
 	stdout, stderr := &ends{}, &ends{}
 	req := img.process(c, r.Args, stdout, stderr)
+	if c.Trace {
+		req.Args = underTracer(tracerLog, r.Args)
+	}
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
@@ -384,6 +405,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
 	if noted && ctx.Err() == nil {
 		r.Imports = readImports(ctx, ctr, 1)
+	}
+	if c.Trace && ctx.Err() == nil {
+		r.noteTrace(ctx, ctr, tracer, c, r.TimedOut || err == nil && c.Watch != nil)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

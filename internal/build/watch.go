@@ -105,7 +105,11 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	seen := newObserver(c.Watch)
 	observed := !r.Watched.Blind && !c.alone
 	if observed {
-		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, c.Watch.Check...)
+		check := c.Watch.Check
+		if c.Trace && len(check) > 0 {
+			check = tracedCheck(check)
+		}
+		args := append([]string{"/bin/sh", "-c", watchScript(requestsScript(seen.asked), img.beside.others()), "sh"}, check...)
 		// Where it cannot be started, the command ends, too, and its result says so.
 		other, err := ctr.Start(ctx, img.process(c, args, seen, &ends{}))
 		if err == nil {

@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/source"
+	"whittle.dev/whittle/internal/trace"
 )
 
 // Bound is a limit on the resources that whittle uses.
@@ -74,6 +75,8 @@ func Bounds() []Bound {
 		{ofBuilds, "one run of a command", inOneUnit(runs.Limit), ""},
 		{ofBuilds, "one run of what the image starts (with check: 10 s)", inOneUnit(runs.Patience), "check --patience"},
 		{ofBuilds, "the project's tests", inOneUnit(runs.TestsLimit), ""},
+		{ofBuilds, "paths that a traced run touches or misses", whittle.Thousands(trace.MaxPaths), ""},
+		{ofBuilds, "the log of a traced run", inUnits(trace.MaxLog), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
 		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},

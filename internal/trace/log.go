@@ -15,6 +15,7 @@ import (
 	"io"
 	"path"
 	"strconv"
+	"strings"
 
 	"whittle.dev/whittle"
 )
@@ -29,9 +30,9 @@ const Arg = "-whittle-trace"
 const (
 	// MaxLog is the most bytes of a log.
 	MaxLog = 128 << 20
-	// maxPaths is the most paths of a log: those that are there, and those that are
+	// MaxPaths is the most paths of a log: those that are there, and those that are
 	// missing.
-	maxPaths = 1 << 20
+	MaxPaths = 1 << 20
 	// maxPath is the kernel's longest path in bytes, with what a symlink may put
 	// before it.
 	maxPath = 2 * 4096
@@ -68,6 +69,9 @@ const (
 // ErrNotStarted says that the command could not be executed.
 var ErrNotStarted = errors.New("the command could not be started")
 
+// ErrEmpty says that the tracer did not begin its log.
+var ErrEmpty = errors.New("the tracer wrote nothing")
+
 // Read reads a log, which is untrusted. An error that the tracer reports is of kind
 // [whittle.ErrUnmeasured]: then there is no trace.
 func Read(r io.Reader) (*Log, error) {
@@ -77,7 +81,10 @@ func Read(r io.Reader) (*Log, error) {
 	lines.Buffer(make([]byte, 0, 4096), maxPath+16)
 	lines.Split(splitNUL)
 	if !lines.Scan() || lines.Text() != logHeader {
-		return nil, errors.Join(whittle.ErrUnmeasured.Errorf("reading a trace: the tracer wrote nothing"), lines.Err())
+		if err := lines.Err(); err != nil {
+			return nil, whittle.ErrUnmeasured.Errorf("reading a trace: %w", err)
+		}
+		return nil, whittle.ErrUnmeasured.Errorf("reading a trace: %w", ErrEmpty)
 	}
 	for lines.Scan() {
 		if l.Ended {
@@ -86,8 +93,8 @@ func Read(r io.Reader) (*Log, error) {
 		if err := l.record(lines.Bytes()); err != nil {
 			return nil, err
 		}
-		if len(l.Touched)+len(l.Missing)+len(l.Unprivileged) > maxPaths {
-			return nil, whittle.ErrLimit.Errorf("reading a trace: it has more than %d paths", maxPaths)
+		if len(l.Touched)+len(l.Missing)+len(l.Unprivileged) > MaxPaths {
+			return nil, whittle.ErrLimit.Errorf("reading a trace: it has more than %d paths", MaxPaths)
 		}
 	}
 	switch err := lines.Err(); {
@@ -144,6 +151,9 @@ func (l *Log) record(b []byte) error {
 		}
 		l.Ended, l.Exit = true, int(code)
 	case recordError:
+		if why, ok := strings.CutPrefix(value, ErrNotStarted.Error()); ok {
+			return whittle.ErrNotFound.Errorf("tracing: %w%s", ErrNotStarted, whittle.Shorten(whittle.OneLine(why), 200))
+		}
 		return whittle.ErrUnmeasured.Errorf("tracing: %s", whittle.Shorten(whittle.OneLine(value), 300))
 	default:
 		return whittle.ErrCorrupt.Errorf("reading a trace: %q is no kind of record", b[0])
@@ -168,7 +178,7 @@ type recorder struct {
 }
 
 func newRecorder(w io.Writer) (*recorder, error) {
-	r := &recorder{w: w, limit: maxPaths, log: Log{Touched: map[string]whittle.Touch{}, Missing: map[string]bool{}, Unprivileged: map[string]bool{}}}
+	r := &recorder{w: w, limit: MaxPaths, log: Log{Touched: map[string]whittle.Touch{}, Missing: map[string]bool{}, Unprivileged: map[string]bool{}}}
 	return r, r.write(logHeader)
 }
 

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/report"
+	"whittle.dev/whittle/internal/report/page"
+)
+
+const traceLong = `trace runs what an image starts, and says which of its files the processes touch:
+open, execute, or ask for. It needs a build engine, and no privileges: whittle is
+mounted into the container and traces the command there, as its parent.
+
+  whittle trace app:1.0
+  whittle trace app:1.0 --command "app import --dry-run" --command "app report"
+  whittle trace app:1.0 --project . --test
+
+With a project, its commands (run:) and requests of whittle.yaml run, too; with
+--test also its tests. The more of the application runs, the more the trace says:
+what no run touched may be needed by what did not run.
+
+A run that cannot be traced as a whole is an error; no event is lost in silence.
+Programs that would become another user by their file (sudo) may not under a
+tracer; the result names them.
+
+Exit codes: 0 fine; 1 a run failed, so it touched less than it will; 2 the command
+line or the input is wrong; 3 the engine, the network or this machine failed.`
+
+func traceCommand(a *app) *cobra.Command {
+	var o audit.TraceOptions
+	var lines []string
+	var all bool
+	var out *output[*whittle.Trace]
+	cmd := &cobra.Command{
+		Use:   "trace IMAGE",
+		Short: "Run an image and say which of its files are touched, and which never",
+		Long:  traceLong,
+		Args:  oneImage(`whittle trace app:1.0 --command "app --help"`, "run it for each of them"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
+				return err
+			}
+			var err error
+			if o.Commands, err = commandLines(lines); err != nil {
+				return err
+			}
+			if o.Project, err = projectOption(o.Project); err != nil {
+				return err
+			}
+			env, err := a.env()
+			if err != nil {
+				return err
+			}
+			t, err := audit.Trace(cmd.Context(), env, args[0], o)
+			if err != nil {
+				return err
+			}
+			if err := out.write(t); err != nil {
+				return err
+			}
+			for _, r := range t.Runs {
+				if r.Problem != "" {
+					return errNo
+				}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
+	f.StringArrayVar(&lines, "command", nil, "another command line to trace (repeatable)")
+	f.BoolVar(&o.Test, "test", false, "also trace the project's tests (test: of whittle.yaml)")
+	f.BoolVar(&all, "all", false, "show all owners, and all paths that were missing")
+	o.Patience = audit.TracePatience
+	f.Var(seconds{&o.Patience}, "patience", "how long to watch an entry point that keeps running and does not answer")
+	inputFlags(f, &o.Inputs)
+	out = newOutput(a, cmd,
+		form[*whittle.Trace]{formatText, func(w io.Writer, st page.Style, t *whittle.Trace) error {
+			st.Verbose = all
+			return report.TraceText(w, t, st)
+		}},
+		asJSON(func(t *whittle.Trace) any { return t }),
+		form[*whittle.Trace]{formatMarkdown, func(w io.Writer, _ page.Style, t *whittle.Trace) error { return report.TraceMarkdown(w, t, all) }})
+	return cmd
+}

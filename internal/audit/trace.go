@@ -1,0 +1,291 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/inputs"
+	"whittle.dev/whittle/internal/outdir"
+	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
+	"whittle.dev/whittle/internal/trace"
+)
+
+// TracePatience is how long an image's own start is traced if it neither ends nor
+// answers.
+const TracePatience = runs.Patience
+
+// TraceOptions are the options of [Trace].
+type TraceOptions struct {
+	// Project is the folder of the project that made the image; empty if it is not
+	// known. Its commands (run:) and requests are what is run, too.
+	Project string
+	// Commands are further command lines.
+	Commands [][]string
+	// Test also runs the project's tests.
+	Test bool
+	// Patience is how long the image's own start is watched; 0 is [TracePatience].
+	Patience time.Duration
+	// Inputs are the inputs of the runs, besides those that the project names.
+	Inputs inputs.Options
+	// TempDir is the folder of the OCI layout for the engine; empty is the system's
+	// temporary folder.
+	TempDir string
+}
+
+// Trace runs what an image starts, and more commands, and says which files of the image
+// they touch. A run that cannot be traced is an error; one that fails is a result, as
+// it has touched something too.
+func Trace(ctx context.Context, env *host.Env, name string, o TraceOptions) (*whittle.Trace, error) {
+	p, err := tracedProject(o)
+	if err != nil {
+		return nil, err
+	}
+	in, err := inputs.Read(env.Variables(), p, o.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	env.Listener().Step("looking for a build engine") // before the image is read: it may take long
+	engine, err := env.Engine(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer engine.Close()
+	s, err := Open(ctx, env, name, InspectOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	t := &traced{env: env, engine: engine, subject: s, project: p, options: o, inputs: in, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: imageFacts(s.Image), Runs: []whittle.TraceRun{}},
+		touched: map[string]whittle.Touch{}, missing: map[string]bool{}}
+	if err := t.run(ctx, name); err != nil {
+		return nil, err
+	}
+	t.finish()
+	return t.out, nil
+}
+
+// tracedProject reads the project, which need not be one that can be built. It is nil
+// without one.
+func tracedProject(o TraceOptions) (*project.Project, error) {
+	if o.Project == "" {
+		if o.Test {
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("tests are those of a project, and no project is known"), "name its folder with --project")
+		}
+		return nil, nil
+	}
+	p, err := project.Load(o.Project, "")
+	switch {
+	case err != nil && o.Test:
+		return nil, err
+	case o.Test && p.Test == nil:
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("the project in %s names no tests", o.Project), "name them in its whittle.yaml (test:)")
+	case err != nil:
+		return nil, nil //nolint:nilerr // as for a check: the image can be traced without its project
+	}
+	p.Variants = nil // it is not built here
+	return p, nil
+}
+
+// traced is an image that is being traced.
+type traced struct {
+	env     *host.Env
+	engine  host.Builder
+	subject *Subject
+	project *project.Project // nil without one
+	options TraceOptions
+	inputs  *inputs.Set
+	out     *whittle.Trace
+	// touched and missing are absolute paths, of all runs.
+	touched map[string]whittle.Touch
+	missing map[string]bool
+}
+
+func (t *traced) run(ctx context.Context, name string) error {
+	process := t.subject.Config().Config
+	commands, err := t.commands(process)
+	if err != nil {
+		return err
+	}
+	tracer, err := build.Tracer(t.subject.Config().Platform())
+	if err != nil {
+		return err
+	}
+	d, remove, err := handOver(ctx, t.env, t.subject.Image, name, t.options.TempDir)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	d.Tracer = tracer
+	t.inputs.AddTo(&d)
+	if len(d.Services) > 0 {
+		bases, err := Bases(ctx, t.env, t.project.Bases)
+		if err != nil {
+			return err
+		}
+		maps.Copy(d.Bases, bases)
+	}
+	t.env.Listener().Step(fmt.Sprintf("tracing what %s runs (%d)", name, len(commands)))
+	results, err := t.engine.Run(ctx, d, commands, build.RunOptions{Commands: t.env.Listener()})
+	if err != nil {
+		return fmt.Errorf("tracing %s: %w", name, err)
+	}
+	for i, r := range results {
+		if err := t.note(commands[i], r, process); err != nil {
+			return err
+		}
+	}
+	if !t.options.Test {
+		return nil
+	}
+	return t.test(ctx, d, process)
+}
+
+// commands are what is run but for the tests: what the image starts, the project's
+// commands, and those that were asked for.
+func (t *traced) commands(process whittle.Process) ([]build.Command, error) {
+	var requests []build.Request
+	var own []project.Command
+	if t.project != nil {
+		requests, own = runs.Requests(t.project.Requests), t.project.Commands
+	}
+	var out []build.Command
+	c, missing := runs.OwnStart(process, requests, cmp.Or(t.options.Patience, TracePatience))
+	if missing == "" {
+		out = append(out, c)
+	}
+	for _, c := range own {
+		out = append(out, build.Command{Name: c.Name, Args: c.Command, Timeout: runs.Limit})
+	}
+	for _, args := range t.options.Commands {
+		out = append(out, build.Command{Name: strings.Join(args, " "), Args: args, Timeout: runs.Limit})
+	}
+	if len(out) == 0 && !t.options.Test {
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("nothing can be traced: %s", missing), "name what to run with --command")
+	}
+	for i := range out {
+		out[i].Trace = true
+	}
+	return out, t.inputs.SetEnvironment(out, own)
+}
+
+func (t *traced) test(ctx context.Context, d build.Definition, process whittle.Process) error {
+	tests := []build.Command{{Name: runs.Tests, Args: t.project.Test.Command, Timeout: runs.TestsLimit, Trace: true}}
+	if err := t.inputs.SetEnvironment(tests, nil); err != nil {
+		return err
+	}
+	t.env.Listener().Step("tracing the project's tests")
+	r, err := runs.InTests{Project: t.project, Process: process, Command: tests[0], Skip: studies, Shown: t.env.Listener()}.Run(ctx, t.engine, d)
+	if err != nil {
+		return err
+	}
+	return t.note(tests[0], r, process)
+}
+
+// studies says whether a path of a project is the folder of its studies.
+func studies(_ string, d fs.DirEntry) bool { return d.IsDir() && d.Name() == outdir.Name }
+
+// note adds a run.
+func (t *traced) note(c build.Command, r build.RunResult, process whittle.Process) error {
+	switch {
+	case r.Err != nil:
+		return whittle.ErrNotFound.Errorf("tracing %s in %s: %w", r.Name, t.out.Image.Ref, r.Err)
+	case r.TraceErr != nil:
+		return fmt.Errorf("%s in %s: %w", r.Name, t.out.Image.Ref, r.TraceErr)
+	case r.Trace == nil: // the setup of the tests failed
+		return whittle.ErrUnmeasured.Errorf("tracing %s in %s: %s", r.Name, t.out.Image.Ref, whittle.Shorten(whittle.OneLine(string(r.Stderr)), 300))
+	}
+	judged, _ := runs.Judge(whittle.StartEntry, c, r, process)
+	run := whittle.TraceRun{Name: r.Name, Command: r.Args, Exit: r.ExitCode, Served: c.Watch != nil && !r.Trace.Ended && !r.TimedOut, Problem: judged.Problem}
+	if n := len(r.Times); n > 0 {
+		run.Seconds = r.Times[n-1].Seconds()
+	}
+	touched, missing := map[string]bool{}, map[string]bool{}
+	for _, log := range []*trace.Log{r.Trace, r.CheckTrace} {
+		if log == nil {
+			continue
+		}
+		t.add(log, touched, missing)
+		for program := range log.Unprivileged {
+			t.out.Notes = append(t.out.Notes, fmt.Sprintf("%s did not get the privileges that its file gives (%s), as it was traced", program, r.Name))
+		}
+	}
+	run.Touched, run.Missing = len(touched), len(missing)
+	t.out.Runs = append(t.out.Runs, run)
+	return nil
+}
+
+// add adds a log. What the image does not have was made by the command, or is of the
+// container; what it has is not missing, although the command may have removed it.
+func (t *traced) add(log *trace.Log, touched, missing map[string]bool) {
+	for p, how := range log.Touched {
+		if _, err := t.subject.Lstat(strings.TrimPrefix(p, "/")); err == nil {
+			t.touched[p] |= how
+			touched[p] = true
+		}
+	}
+	for p := range log.Missing {
+		if _, err := t.subject.Lstat(strings.TrimPrefix(p, "/")); err != nil {
+			t.missing[p], missing[p] = true, true
+		}
+	}
+}
+
+// finish sums up.
+func (t *traced) finish() {
+	out := t.out
+	out.Touched = []whittle.TouchedPath{}
+	for _, p := range slices.Sorted(maps.Keys(t.touched)) {
+		out.Touched = append(out.Touched, whittle.TouchedPath{Path: p, How: t.touched[p]})
+	}
+	out.Missing = slices.AppendSeq([]string{}, maps.Keys(t.missing))
+	slices.Sort(out.Missing)
+	slices.Sort(out.Notes)
+	out.Owners = t.owners()
+}
+
+// owners says how much of what each owner brought was touched: of a file with several
+// names, any of them.
+func (t *traced) owners() []whittle.TraceOwner {
+	a := t.subject.Account
+	how := make([]whittle.Touch, len(a.Ledger.Items))
+	for _, n := range a.Ledger.Tree.Nodes {
+		if n.Item >= 0 {
+			how[n.Item] |= t.touched["/"+n.Path]
+		}
+	}
+	out := make([]whittle.TraceOwner, len(a.Owners))
+	for i := range out {
+		out[i].Owner = a.Owners[i]
+	}
+	for i, it := range a.Ledger.Items {
+		if it.Cause != whittle.Visible {
+			continue
+		}
+		o := &out[a.Owner[i]]
+		o.Files++
+		o.Bytes += it.Bytes
+		if how[i] != 0 {
+			o.TouchedFiles++
+			o.TouchedBytes += it.Bytes
+		}
+		if how[i].Read() {
+			o.ReadFiles++
+			o.ReadBytes += it.Bytes
+		}
+	}
+	out = slices.DeleteFunc(out, func(o whittle.TraceOwner) bool { return o.Files == 0 })
+	slices.SortFunc(out, func(a, b whittle.TraceOwner) int {
+		return cmp.Or(strings.Compare(a.Ecosystem, b.Ecosystem), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
+	})
+	return out
+}
