@@ -27,6 +27,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/sent"
 )
 
 // maxDockerfile is the largest Dockerfile and ignore file that is read, in
@@ -170,7 +171,7 @@ func (d Definition) prepare(log io.Writer) (*job, error) {
 		FrontendInputs: map[string]llb.State{},
 	}
 	if d.Tracer != "" {
-		j.opt.LocalMounts[tracerFolder] = programFS(d.Tracer)
+		j.opt.LocalMounts[tracerFolder] = sent.Program(d.Tracer)
 	}
 	j.inputs = map[string]*pb.Definition{}
 	d.caches(&j.opt)
@@ -212,7 +213,7 @@ func (j *job) fallBack(build func() error) error {
 }
 
 // dockerfiles reads the Dockerfile and its own ignore file.
-func (d Definition) dockerfiles(file string) (memFS, error) {
+func (d Definition) dockerfiles(file string) (sent.Files, error) {
 	path, folder := file, cmp.Or(d.Folder, d.Context)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, file)
@@ -224,7 +225,7 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 		return whittle.ReadFile(path+suffix, maxDockerfile)
 	}
 	name := filepath.Base(path)
-	files := memFS{}
+	files := sent.Files{}
 	switch {
 	case d.Content != nil:
 		files[name] = d.Content
@@ -249,7 +250,7 @@ func (d Definition) dockerfiles(file string) (memFS, error) {
 
 func (d Definition) contextFS() (fsutil.FS, error) {
 	if d.Context == "" {
-		return memFS{}, nil
+		return sent.Files{}, nil
 	}
 	fs, err := fsutil.NewFS(d.Context)
 	if err != nil {
@@ -258,7 +259,7 @@ func (d Definition) contextFS() (fsutil.FS, error) {
 	if d.Touch == "" {
 		return fs, nil
 	}
-	return newTouchFS(fs, d.Context, d.Touch, time.Now())
+	return sent.Touched(fs, d.Context, d.Touch, time.Now())
 }
 
 func (d Definition) exclude(dir string, opt *fsutil.FilterOpt) error {
@@ -311,7 +312,7 @@ func (d Definition) bases(opt bkclient.SolveOpt) error {
 			return whittle.ErrUsage.Errorf("base %s: the OCI layout %s has no %s", name, base.Layout, base.Digest)
 		}
 		id := fmt.Sprintf("whittle-base-%d", i)
-		opt.OCIStores[id] = layoutStore{dir: base.Layout}
+		opt.OCIStores[id] = sent.Layout{Dir: base.Layout}
 		for _, n := range names {
 			opt.FrontendAttrs["context:"+n] = fmt.Sprintf("oci-layout://%s@%s", id, base.Digest)
 		}

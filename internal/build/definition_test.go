@@ -1,10 +1,8 @@
 package build
 
 import (
-	"context"
 	"errors"
 	"io"
-	iofs "io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,10 +16,9 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/tonistiigi/fsutil"
-	"github.com/tonistiigi/fsutil/types"
-	"pgregory.net/rapid"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/sent"
 )
 
 func TestPrepare(t *testing.T) {
@@ -53,7 +50,7 @@ func TestPrepare(t *testing.T) {
 	if diff := cmp.Diff(want, j.opt.FrontendAttrs); diff != "" {
 		t.Error(diff)
 	}
-	if got := slices.Sorted(maps.Keys(j.opt.LocalMounts["dockerfile"].(memFS))); !slices.Equal(got, []string{"Dockerfile.x", "Dockerfile.x.dockerignore"}) {
+	if got := slices.Sorted(maps.Keys(j.opt.LocalMounts["dockerfile"].(sent.Files))); !slices.Equal(got, []string{"Dockerfile.x", "Dockerfile.x.dockerignore"}) {
 		t.Errorf("files sent beside the context: %q", got)
 	}
 	if len(j.notes) != 1 || !strings.Contains(j.notes[0], "docker/dockerfile:1") {
@@ -91,7 +88,7 @@ func TestDockerfileLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, text := range j.opt.LocalMounts["dockerfile"].(memFS) {
+		for name, text := range j.opt.LocalMounts["dockerfile"].(sent.Files) {
 			if strings.Contains(string(text), "geheim") {
 				t.Errorf("%s is sent", name)
 			}
@@ -143,95 +140,6 @@ func TestSyntaxLine(t *testing.T) {
 	}
 }
 
-// walk is a file system's names with their sizes.
-func walk(t *testing.T, fs fsutil.FS, target string) map[string]int64 {
-	t.Helper()
-	got := map[string]int64{}
-	err := fs.Walk(context.Background(), target, func(path string, entry iofs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if _, ok := info.Sys().(*types.Stat); !ok {
-			t.Errorf("%s has no Stat", path)
-		}
-		got[path] = info.Size()
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func TestMemFS(t *testing.T) {
-	m := memFS{"Dockerfile": []byte("abc"), "Dockerfile.dockerignore": []byte("x")}
-	all := map[string]int64{"Dockerfile": 3, "Dockerfile.dockerignore": 1}
-	for target, want := range map[string]map[string]int64{
-		"": all, "/": all, ".": all, "Dockerfile": {"Dockerfile": 3}, "/Dockerfile": {"Dockerfile": 3}, "nosuch": {},
-	} {
-		if diff := cmp.Diff(want, walk(t, m, target)); diff != "" {
-			t.Errorf("%q: %s", target, diff)
-		}
-	}
-	if _, err := m.Open("nosuch"); !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
-	}
-}
-
-func TestTouchFS(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("text"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Link(filepath.Join(dir, "a"), filepath.Join(dir, "b")); err != nil {
-		t.Fatal(err)
-	}
-	plain, err := fsutil.NewFS(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for i := range 3 {
-		fs, err := newTouchFS(plain, dir, "b", time.Unix(1_700_000_000, int64(i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := fs.Open("b")
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(f)
-		if err != nil || strings.TrimRight(string(text), " \n") != "text" {
-			t.Fatalf("%q, %v", text, err)
-		}
-		_ = f.Close()
-		seen[string(text)] = true
-		if got := walk(t, fs, ""); got["b"] != int64(len(text)) || got["a"] != 4 {
-			t.Errorf("sizes %v, content of b %d", got, len(text))
-		}
-	}
-	if len(seen) != 3 {
-		t.Errorf("three touches gave %d contents", len(seen))
-	}
-}
-
-func TestBlanks(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a := time.Unix(0, rapid.Int64Min(0).Draw(t, "a"))
-		b := time.Unix(0, rapid.Int64Min(0).Draw(t, "b"))
-		if (string(blanks(a)) == string(blanks(b))) != a.Equal(b) {
-			t.Fatalf("%q %q", blanks(a), blanks(b))
-		}
-		if strings.Trim(string(blanks(a)), " \n") != "" {
-			t.Fatalf("%q", blanks(a))
-		}
-	})
-}
-
 func TestLayoutStore(t *testing.T) {
 	dir := t.TempDir()
 	base, err := writeLayout(dir, []byte("layer"), []byte("blob"))
@@ -239,7 +147,7 @@ func TestLayoutStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := folder(t, dir)
-	s := layoutStore{dir: dir}
+	s := sent.Layout{Dir: dir}
 	info, err := s.Info(t.Context(), digest.Digest(base.Digest))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/sent"
 )
 
 // Service is a program that runs beside the commands of a [Definition], in a fresh
@@ -52,7 +53,7 @@ const (
 func serviceFile(name string) string { return "whittle-service-" + name + ".Dockerfile" }
 
 // serviceFiles are the Dockerfiles of d's services.
-func (d Definition) serviceFiles(files memFS) {
+func (d Definition) serviceFiles(files sent.Files) {
 	for _, s := range d.Services {
 		files[serviceFile(s.Name)] = []byte("FROM " + s.Image + "\n")
 	}

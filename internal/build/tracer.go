@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	iofs "io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -18,17 +16,16 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
-	"github.com/tonistiigi/fsutil"
-	"github.com/tonistiigi/fsutil/types"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/sent"
 	"whittle.dev/whittle/internal/trace"
 )
 
 // Where the tracer and its log are in a container: below /run, as what else whittle
 // mounts.
 const (
-	tracerName   = "whittle"
+	tracerName   = sent.ProgramName
 	tracerFile   = "/run/.whittle-tracer/" + tracerName
 	tracerLog    = "/run/.whittle-trace"
 	checkLog     = "/run/.whittle-trace-check" // of the health check
@@ -51,23 +48,6 @@ func Tracer(platform whittle.Platform) (string, error) {
 	}
 	return file, nil
 }
-
-// programFS is a folder with one file, which is a program of this machine.
-type programFS string
-
-func (p programFS) Walk(_ context.Context, target string, fn iofs.WalkDirFunc) error {
-	if target = strings.TrimPrefix(filepath.Clean("/"+target), "/"); target != "" && target != tracerName {
-		return nil
-	}
-	info, err := os.Stat(string(p))
-	if err != nil {
-		return err
-	}
-	stat := &types.Stat{Path: tracerName, Mode: 0o555, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
-	return fn(tracerName, &fsutil.DirEntryInfo{Stat: stat}, nil)
-}
-
-func (p programFS) Open(string) (io.ReadCloser, error) { return os.Open(string(p)) }
 
 // tracerMounts are the mounts of the logs of a command and of its health check, and of
 // the tracer. They hide no file of the image.

@@ -1,4 +1,7 @@
-package build
+// Package sent has what a build engine is sent of this machine, beside whole folders:
+// files of memory, a folder of which one file differs, a program, and the blobs of an
+// OCI layout.
+package sent
 
 import (
 	"bytes"
@@ -19,10 +22,11 @@ import (
 	"whittle.dev/whittle"
 )
 
-// memFS is a folder of files in memory, by name.
-type memFS map[string][]byte
+// Files is a folder of files in memory, by name.
+type Files map[string][]byte
 
-func (m memFS) Walk(_ context.Context, target string, fn iofs.WalkDirFunc) error {
+// Walk implements [fsutil.FS].
+func (m Files) Walk(_ context.Context, target string, fn iofs.WalkDirFunc) error {
 	target = strings.TrimPrefix(filepath.Clean("/"+target), "/")
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if target != "" && target != name {
@@ -36,7 +40,8 @@ func (m memFS) Walk(_ context.Context, target string, fn iofs.WalkDirFunc) error
 	return nil
 }
 
-func (m memFS) Open(name string) (io.ReadCloser, error) {
+// Open implements [fsutil.FS].
+func (m Files) Open(name string) (io.ReadCloser, error) {
 	text, ok := m[strings.TrimPrefix(filepath.Clean(name), "/")]
 	if !ok {
 		return nil, &os.PathError{Op: "open", Path: name, Err: os.ErrNotExist}
@@ -53,9 +58,9 @@ type touchFS struct {
 	size  int64
 }
 
-// newTouchFS adds blanks that spell the time: they differ at every build, and
+// Touched adds blanks that spell the time: they differ at every build, and
 // no text format minds them at the end of a file.
-func newTouchFS(fs fsutil.FS, dir, path string, now time.Time) (*touchFS, error) {
+func Touched(fs fsutil.FS, dir, path string, now time.Time) (fsutil.FS, error) {
 	if !filepath.IsLocal(path) {
 		return nil, whittle.ErrUsage.Errorf("file to touch %q is outside of the context", path)
 	}
@@ -110,3 +115,25 @@ func (t *touchFS) Open(path string) (io.ReadCloser, error) {
 		io.Closer
 	}{io.MultiReader(io.LimitReader(f, t.size), bytes.NewReader(t.added)), f}, nil
 }
+
+// ProgramName is the name of the file of a [Program].
+const ProgramName = "whittle"
+
+// Program is a folder with one file, which is a program of this machine: its path.
+type Program string
+
+// Walk implements [fsutil.FS].
+func (p Program) Walk(_ context.Context, target string, fn iofs.WalkDirFunc) error {
+	if target = strings.TrimPrefix(filepath.Clean("/"+target), "/"); target != "" && target != ProgramName {
+		return nil
+	}
+	info, err := os.Stat(string(p))
+	if err != nil {
+		return err
+	}
+	stat := &types.Stat{Path: ProgramName, Mode: 0o555, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
+	return fn(ProgramName, &fsutil.DirEntryInfo{Stat: stat}, nil)
+}
+
+// Open implements [fsutil.FS].
+func (p Program) Open(string) (io.ReadCloser, error) { return os.Open(string(p)) }
