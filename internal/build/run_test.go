@@ -79,7 +79,7 @@ func TestRunLimits(t *testing.T) {
 	f := needEngine(t)
 	d := f.define(t, "FROM probe\n", nil)
 	repeat, fails, slow := probe("write", "/once", "x"), probe("exit", "1"), probe("sleep", "60")
-	repeat.Repeat, fails.Repeat, slow.Timeout = 3, 3, 300*time.Millisecond
+	repeat.Repeat, fails.Repeat, slow.Timeout = 3, 3, 5*time.Second
 	r := f.run(t, d, repeat, fails, slow, probe("spew", "30000"))
 	if len(r[0].Times) != 3 || !r[0].OK() || r[0].Times[0] <= 0 {
 		t.Errorf("repeat: %+v", r[0])
