@@ -3,7 +3,10 @@ package whittle
 import (
 	"encoding/json"
 	"fmt"
+	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -149,10 +152,45 @@ type TraceOwner struct {
 	ReadBytes    int64 `json:"read_bytes"`
 }
 
+// MaxTrace is the largest trace that is read, in bytes of JSON.
+const MaxTrace = 256 << 20
+
+// ReadTrace reads the JSON form of a trace, which anybody may have written.
+func ReadTrace(text []byte) (*Trace, error) {
+	var t Trace
+	if err := json.Unmarshal(text, &t); err != nil || t.Schema != TraceSchema {
+		return nil, WithHint(ErrUsage.Errorf("it is no trace"), "whittle trace IMAGE -o json=FILE writes one")
+	}
+	if t.Lost != 0 {
+		return nil, ErrUnmeasured.Errorf("the trace says that it has lost events")
+	}
+	for i, p := range t.Touched {
+		name := escapedByte.ReplaceAllStringFunc(p.Path, func(e string) string {
+			n, _ := strconv.ParseUint(e[2:], 16, 8) // two digits, as the pattern says
+			return string([]byte{byte(n)})
+		})
+		if !path.IsAbs(name) || path.Clean(name) != name || p.How == 0 {
+			return nil, ErrCorrupt.Errorf("%q of the trace is no path that was touched", Shorten(p.Path, 80))
+		}
+		t.Touched[i].Path = name
+	}
+	slices.SortFunc(t.Touched, func(a, b TouchedPath) int { return strings.Compare(a.Path, b.Path) })
+	for i := 1; i < len(t.Touched); i++ {
+		if t.Touched[i].Path == t.Touched[i-1].Path {
+			return nil, ErrCorrupt.Errorf("%q is in the trace more than once", Shorten(t.Touched[i].Path, 80))
+		}
+	}
+	return &t, nil
+}
+
+// escapedByte is a byte of a path that is no UTF-8, or a backslash before an x, as
+// JSON has it.
+var escapedByte = regexp.MustCompile(`\\x[0-9a-f]{2}`)
+
 // How says how a path was touched, 0 if it was not. The path is absolute or
 // relative to the root, clean, and real: see [Trace.Touched].
-func (t *Trace) How(path string) Touch {
-	i, found := slices.BinarySearchFunc(t.Touched, rooted(path), func(p TouchedPath, path string) int { return strings.Compare(p.Path, path) })
+func (t *Trace) How(at string) Touch {
+	i, found := slices.BinarySearchFunc(t.Touched, rooted(at), func(p TouchedPath, at string) int { return strings.Compare(p.Path, at) })
 	if !found {
 		return 0
 	}

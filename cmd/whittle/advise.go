@@ -48,7 +48,7 @@ machine failed.`
 func (a *app) adviseCommand() *cobra.Command {
 	var o audit.AdviseOptions
 	var study lab.StudyOptions
-	var file, target string
+	var file, target, trace string
 	var verbose, rules bool
 	var text textMode
 	var out *output[adviseResult]
@@ -83,12 +83,16 @@ func (a *app) adviseCommand() *cobra.Command {
 			if err := unused(cmd, "findings of an image do not change the exit code; whittle gate does", "exit-zero"); err != nil {
 				return err
 			}
+			var err error
+			if o.Trace, err = traceOption(trace); err != nil {
+				return err
+			}
 			env, err := a.env()
 			if err != nil {
 				return err
 			}
 			if isProject(args[0]) {
-				study.Dir = args[0]
+				study.Dir, study.Trace = args[0], o.Trace
 				return adviseProject(a, cmd, env, study, o.Only, verbose, out)
 			}
 			if o.InspectOptions, err = dockerfileOption(file, target); err != nil {
@@ -107,6 +111,7 @@ func (a *app) adviseCommand() *cobra.Command {
 	f.BoolVar(&study.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &study.Inputs)
 	f.BoolVar(&verbose, "all", false, "show all places of each finding")
+	traceFlag(f, &trace)
 	f.BoolVar(&rules, "rules", false, "list the rules")
 	f.BoolVar(&text.asWish, "static", false, onText)
 	f.BoolVar(&text.exitZero, "exit-zero", false, "for Dockerfiles: exit with 0 also if there are findings")

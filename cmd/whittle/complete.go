@@ -72,7 +72,7 @@ func flagCompletions() map[string]commandline.Words {
 		"image":    commandline.Open(imageOfVariant),
 		"baseline": imageNames,
 		"out":      folder, "project": folder, "cache-dir": folder,
-		"file": file, "config": file, "env-file": file,
+		"file": file, "trace": file, "config": file, "env-file": file,
 	}
 }
 

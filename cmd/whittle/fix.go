@@ -57,7 +57,7 @@ network or this machine failed.`
 
 func (a *app) fixCommand() *cobra.Command {
 	var o lab.FixOptions
-	var risk string
+	var risk, trace string
 	var interactive bool
 	var text textMode
 	var out *output[*whittle.Repair]
@@ -90,6 +90,9 @@ func (a *app) fixCommand() *cobra.Command {
 			if err := fixOptionsFit(cmd, o); err != nil {
 				return err
 			}
+			if o.Trace, err = traceOption(trace); err != nil {
+				return err
+			}
 			if interactive {
 				o.Ask = newAsker(a.in, a.err).ask
 			}
@@ -101,6 +104,7 @@ func (a *app) fixCommand() *cobra.Command {
 	f.StringVar(&risk, "risk", "", "the highest risk to take: none, low, medium or high (default low, with --verify medium)")
 	fixEffects(f, &o)
 	f.BoolVarP(&interactive, "interactive", "i", false, "ask before each fix")
+	traceFlag(f, &trace)
 	inputFlags(f, &o.Inputs)
 	f.BoolVar(&text.asWish, "static", false, onText)
 	out = newOutput(a, cmd,

@@ -20,7 +20,7 @@ import (
 
 func (a *app) labCommand() *cobra.Command {
 	var o lab.StudyOptions
-	var risk string
+	var risk, trace string
 	var out *output[labResult]
 	cmd := &cobra.Command{
 		Use:   "lab [DIR]",
@@ -51,6 +51,9 @@ this machine failed.`,
 			if err := knownObjective(o.Objective); err != nil {
 				return err
 			}
+			if o.Trace, err = traceOption(trace); err != nil {
+				return err
+			}
 			return a.runLab(cmd, o, out)
 		},
 	}
@@ -67,6 +70,7 @@ this machine failed.`,
 	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
+	traceFlag(f, &trace)
 	inputFlags(f, &o.Inputs)
 	out = newOutput(a, cmd,
 		form[labResult]{formatText, func(w io.Writer, st page.Style, v labResult) error { return report.StudyText(w, v.study, st) }},

@@ -25,7 +25,7 @@ func (t *textMode) asked(args []string) bool {
 }
 
 // onlyBuilds are flags that have no effect where nothing is built and no image is read.
-var onlyBuilds = []string{"file", "target", "project", "image", "builtin-frontend", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"}
+var onlyBuilds = []string{"file", "target", "project", "image", "trace", "builtin-frontend", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"}
 
 // advise shows what Dockerfiles show without an image.
 func (t *textMode) advise(cmd *cobra.Command, args []string, o static.Options, out *output[adviseResult]) error {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
@@ -86,4 +88,25 @@ func traceCommand(a *app) *cobra.Command {
 		asJSON(func(t *whittle.Trace) any { return t }),
 		form[*whittle.Trace]{formatMarkdown, func(w io.Writer, _ page.Style, t *whittle.Trace) error { return report.TraceMarkdown(w, t, all) }})
 	return cmd
+}
+
+// traceFlag is --trace, a file that whittle trace wrote.
+func traceFlag(f *pflag.FlagSet, to *string) {
+	f.StringVar(to, "trace", "", "what runs touched, a file of whittle trace -o json=FILE: nothing of that is proposed to go, and a finding says that no run touched what it is about")
+}
+
+// traceOption reads the file of --trace, nil without one.
+func traceOption(name string) (*whittle.Trace, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := whittle.ReadFile(name, whittle.MaxTrace)
+	if err != nil {
+		return nil, whittle.ErrUsage.Errorf("--trace: %w", err)
+	}
+	t, err := whittle.ReadTrace(text)
+	if err != nil {
+		return nil, fmt.Errorf("--trace %s: %w", name, err)
+	}
+	return t, nil
 }

@@ -46,6 +46,8 @@ type AdviseOptions struct {
 	// Guard fixes undeclared imports by guarding them with a message that says
 	// what to install, instead of declaring them.
 	Guard bool
+	// Trace says what runs of the image touched; nil if it was not traced.
+	Trace *whittle.Trace
 	// Ignores are findings that are accepted, besides those of comments in the
 	// Dockerfile; nil is what the project's configuration says.
 	Ignores []settings.Ignore
@@ -115,7 +117,7 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err != nil {
 		return nil, err
 	}
-	facts := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard}
+	facts := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard, Trace: o.Trace}
 	var mismatch []string
 	if facts.Dockerfile, facts.Steps, mismatch, err = joinDockerfile(o.InspectOptions, facts.Steps); err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package lab
 
 import (
 	"time"
+
+	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/host"
@@ -23,6 +25,7 @@ type bench struct {
 	// quick and offline are as in [StudyOptions].
 	quick, offline bool
 	engine         *engine
+	trace          *whittle.Trace // as in [StudyOptions]
 	// usual is how long builds took in the last study, by variant.
 	usual map[string]time.Duration
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
@@ -36,7 +39,7 @@ type engine struct {
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
-	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
+	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // inFolder is a bench of a copy of the project, which builds with the cache, and

@@ -40,6 +40,8 @@ type StudyOptions struct {
 	// Images are images that stand in for building variants: "VARIANT=REF", or REF
 	// if there is one variant. REF is what [host.Images] opens.
 	Images []string
+	// Trace says what runs of the project's image touched; nil if it was not traced.
+	Trace *whittle.Trace
 	// Inputs are what builds and runs get from outside the project.
 	Inputs inputs.Options
 	// Fix ends the study with the proof loop: fixes up to Risk (empty is

@@ -200,7 +200,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Ignores: w.bench.project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: w.bench.trace, Ignores: w.bench.project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
 	for _, c := range w.bench.project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}

@@ -1,11 +1,17 @@
 package report
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/jsontext"
 	"whittle.dev/whittle/internal/report/page"
 )
 
@@ -53,6 +59,40 @@ func TestTraceText(t *testing.T) {
 			if large, small := strings.Index(text, "12.0 MB 12.0 MB"), strings.Index(text, "5.0 MB 5.0 MB"); large < 0 || small < large {
 				t.Errorf("%d columns: the largest is not first\n%s", columns, b.String())
 			}
+		}
+	}
+}
+
+// TestTraceReadBack: the JSON form of a trace reads back as it was, whatever bytes its
+// paths have; anything else is an error with a kind.
+func TestTraceReadBack(t *testing.T) {
+	was := traceValue()
+	for _, p := range []string{"/a", "/a/\\x41", "/a/\xff\xfe", "/b\\y"} {
+		was.Touched = append(was.Touched, whittle.TouchedPath{Path: p, How: whittle.TouchOpen | whittle.TouchLink})
+	}
+	slices.SortFunc(was.Touched, func(a, b whittle.TouchedPath) int { return strings.Compare(a.Path, b.Path) })
+	var b bytes.Buffer
+	if err := jsontext.Write(&b, was); err != nil {
+		t.Fatal(err)
+	}
+	got, err := whittle.ReadTrace(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(was.Touched, got.Touched); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(was.Owners, got.Owners); diff != "" {
+		t.Error(diff)
+	}
+	head := `{"schema": "whittle.trace/v1", "touched": [`
+	for text, want := range map[string]error{
+		"": whittle.ErrUsage, "{}": whittle.ErrUsage, `{"schema": "whittle.inspect/v2"}`: whittle.ErrUsage, head + `{"path": "/a", "how": ["seen"]}]}`: whittle.ErrUsage,
+		head + `{"path": "a", "how": ["open"]}]}`: whittle.ErrCorrupt, head + `{"path": "/a/../b", "how": ["open"]}]}`: whittle.ErrCorrupt, head + `{"path": "/a", "how": []}]}`: whittle.ErrCorrupt,
+		head + `{"path": "/a", "how": ["open"]}, {"path": "/a", "how": ["stat"]}]}`: whittle.ErrCorrupt, head + `], "lost": 1}`: whittle.ErrUnmeasured,
+	} {
+		if _, err := whittle.ReadTrace([]byte(text)); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", text, err, want)
 		}
 	}
 }

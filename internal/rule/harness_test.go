@@ -44,6 +44,8 @@ type facts struct {
 	Bound map[string]string
 	// Growth is what installing a requirement adds, in bytes.
 	Growth map[string]int64
+	// Traced are the paths that the runs of a trace touched, nil where there is none.
+	Traced []string
 	// Guard asks for guarded imports.
 	Guard bool
 }
@@ -229,6 +231,9 @@ func (c *testCase) python(t testing.TB, p *analysis.Facts) {
 		p.Check = &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Fails, Problems: f.Problems}
 	}
 	p.Guard = f.Guard
+	if f.Traced != nil {
+		p.Trace = traceOf(p, f.Traced)
+	}
 	if f.Libraries != nil {
 		p.Libraries = func(path string) []string { return f.Libraries[path] }
 	}
@@ -255,6 +260,33 @@ func (c *testCase) python(t testing.TB, p *analysis.Facts) {
 		b, ok := f.Bound[name]
 		return b, ok
 	}
+}
+
+// traceOf is a trace of the image, whose runs touched some paths.
+func traceOf(p *analysis.Facts, touched []string) *whittle.Trace {
+	out := &whittle.Trace{Runs: []whittle.TraceRun{{Name: "CMD"}, {Name: "tests"}}}
+	owners := map[whittle.Owner]*whittle.TraceOwner{}
+	for i, it := range p.Ledger.Items {
+		if it.Cause != whittle.Visible {
+			continue
+		}
+		o := owners[p.Owner[i]]
+		if o == nil {
+			o = &whittle.TraceOwner{Owner: p.Owner[i]}
+			owners[p.Owner[i]] = o
+		}
+		o.Files, o.Bytes = o.Files+1, o.Bytes+it.Bytes
+		if slices.Contains(touched, it.Path) {
+			o.TouchedFiles++
+		}
+	}
+	for _, o := range owners {
+		out.Owners = append(out.Owners, *o)
+	}
+	for _, at := range slices.Sorted(slices.Values(touched)) {
+		out.Touched = append(out.Touched, whittle.TouchedPath{Path: "/" + at, How: whittle.TouchOpen})
+	}
+	return out
 }
 
 func (c *testCase) decode(t testing.TB, name string, to any) bool {

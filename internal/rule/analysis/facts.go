@@ -60,6 +60,9 @@ type Facts struct {
 	// Growth gives the bytes that installing requirements adds to the image; ok is
 	// false if the package index does not tell.
 	Growth func(requirements ...string) (low, high int64, ok bool)
+	// Trace says what the image's runs touched; nil if they were not traced. It may be
+	// of another build of the project.
+	Trace *whittle.Trace
 	// Guard fixes undeclared imports by guarding them instead of declaring them.
 	Guard bool
 }

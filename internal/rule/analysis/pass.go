@@ -12,6 +12,8 @@ type Pass struct {
 	Recipe  *recipe.Recipe
 	Dists   *Dists
 	Project *Project
+	// Traced is what a trace says of the image's files; it is never nil.
+	Traced *Traced
 
 	// cached is the result of the first call of AllTexts.
 	cached *cachedTexts
@@ -32,5 +34,6 @@ func New(f *Facts) *Pass {
 		Recipe:  &recipe.Recipe{Dockerfile: f.Dockerfile, Target: f.Target, Steps: f.Steps, Indexes: f.Indexes, Ignore: f.Ignore, Context: f.Files},
 		Dists:   &Dists{graph: f.Graph, usages: f.Usage, declares: f.Declared, root: f.Root, ledger: f.Ledger, owner: f.Owner, layers: layers},
 		Project: &Project{files: f.Files, declared: f.Declared},
+		Traced:  newTraced(f),
 	}
 }

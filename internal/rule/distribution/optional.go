@@ -17,7 +17,7 @@ func OptionalDependency() analysis.Rule {
 		Title: "Heavy dependencies that only some functions import",
 		Text: `The distribution is only imported when a function runs, or only if it is installed: what the image starts would also start without it. If
 one command of several needs it, an extra and a separate image keep it out of all the others. Only a person can decide whether that is
-worth it, so there is no fix.`,
+worth it, so there is no fix. With a trace, what a run touched is not reported.`,
 		Before: "dependencies = [\"click\", \"matplotlib\"]\n",
 		After:  "dependencies = [\"click\"]\n\n[project.optional-dependencies]\nreports = [\"matplotlib\"]\n",
 		Run:    findOptional,
@@ -43,7 +43,9 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 		}
 		seen[i] = true
 		freed := p.Graph.Frees(roots, i)
-		if !slices.Contains(freed, i) || slices.ContainsFunc(freed, func(f int) bool { return p.Dists.Usage(f) == analysis.Eager }) {
+		if !slices.Contains(freed, i) || slices.ContainsFunc(freed, func(f int) bool {
+			return p.Dists.Usage(f) == analysis.Eager || p.Traced.Distribution(p.Graph.Distributions[f].Name)
+		}) {
 			continue
 		}
 		items := p.Dists.Contents(freed)
@@ -61,6 +63,10 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 		}
 		f.Message = fmt.Sprintf("%s is %s; with what only it needs it takes %s in %s", d.Name, when, whittle.Bytes(size), analysis.Count(len(freed), "distribution"))
 		f.Advice = "declare " + d.Name + " in an extra, and build an image without it for those who do not need it"
+		if traced := p.Traced.Evidence(items); len(traced) > 0 {
+			f.Message += ", and no traced run touched it"
+			f.Evidence = append(f.Evidence, traced...)
+		}
 		if extras := extrasNeeded(p, i); len(extras) > 0 {
 			f.Advice = "build an image without the extra " + strings.Join(extras, " or ") + " for those who do not need " + d.Name
 		}

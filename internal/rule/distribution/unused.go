@@ -22,7 +22,7 @@ func UnusedDependency() analysis.Rule {
 		Text: `What the image starts, the commands that must work and all modules that they reach never import the distribution, not in functions either.
 No used distribution loads it by name (docs/explanation/loaded-by-name.md) or as a plug-in. No string, script, setting or command of the application names it, its
 modules, its programs or the plug-ins that it provides. Removing it also removes everything that only it needs, so the saving is that of
-the whole group. If several unused distributions share what they need, the saving is that of all together. Lines of constraints files may
+the whole group. With a trace (whittle trace, --trace), nothing goes of which a run touched a file, and the finding says that no run did. If several unused distributions share what they need, the saving is that of all together. Lines of constraints files may
 stay.`,
 		Before: "dependencies = [\n    \"pandas>=2\",\n    \"pygwalker>=0.5\",\n]\n",
 		After:  "dependencies = [\n    \"pandas>=2\",\n]\n",
@@ -45,7 +45,7 @@ func removable(p *analysis.Pass, roots []int) []int {
 		found, ok := looked[i]
 		if !ok {
 			_, found = said.Naming(&p.Graph.Distributions[i])
-			found = found || asks && plugsIn(&p.Graph.Distributions[i]) || loaded(p, said, &p.Graph.Distributions[i])
+			found = found || asks && plugsIn(&p.Graph.Distributions[i]) || p.Traced.Distribution(p.Graph.Distributions[i].Name) || loaded(p, said, &p.Graph.Distributions[i])
 			looked[i] = found
 		}
 		return found
@@ -176,6 +176,10 @@ func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Fin
 		is = "are"
 	}
 	f.Message = fmt.Sprintf("%s %s imported by nothing that the image starts", analysis.List(names), is)
+	if traced := p.Traced.Evidence(items); len(traced) > 0 {
+		f.Message += ", and touched by no traced run"
+		f.Evidence = append(f.Evidence, traced...)
+	}
 	if others := len(freed) - len(present(group, freed)); others > 0 {
 		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(freed), "distribution"))
 	} else {

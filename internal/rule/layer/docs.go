@@ -18,7 +18,7 @@ func DocsAndLocales() analysis.Rule {
 		Text: `System packages contain manual pages, documentation and translations; Python distributions contain translations. dpkg does not install
 them if a file in /etc/dpkg/dpkg.cfg.d says so (path-exclude=/usr/share/doc/*, path-include=/usr/share/doc/*/copyright), and dnf with
 --nodocs; apk has them only in separate packages. Licence texts stay. There is no fix, because no file says which languages a program is
-used in.`,
+used in. With a trace, what a run touched stays.`,
 		Before: "RUN apt-get install -y git\n",
 		After:  "RUN echo 'path-exclude=/usr/share/man/*' > /etc/dpkg/dpkg.cfg.d/nodocs && apt-get install -y git\n",
 		Run:    findDocs,
@@ -33,7 +33,7 @@ func findDocs(p *analysis.Pass) []whittle.Finding {
 		return p.Layers.Visible(func(i int) bool {
 			it := &p.Ledger.Items[i]
 			lowest := p.Dockerfile == nil && it.Layer == 0 // of a base image, as far as is known
-			return p.Category[i] == "docs and locales" && !p.Layers.IsBase(it.Layer) && !lowest && !isLicence(it.Path) && want(i)
+			return p.Category[i] == "docs and locales" && !p.Layers.IsBase(it.Layer) && !lowest && !isLicence(it.Path) && !p.Traced.Item(i) && want(i)
 		})
 	}
 	system := docs(func(i int) bool { return p.Owner[i].Ecosystem != "pypi" })
@@ -43,9 +43,13 @@ func findDocs(p *analysis.Pass) []whittle.Finding {
 		if p.Layers.Bytes(items) < analysis.MinBytes {
 			return
 		}
+		traced, untouched := p.Traced.Evidence(items), ""
+		if len(traced) > 0 {
+			untouched = ", and no traced run touched them"
+		}
 		out = append(out, whittle.Finding{
-			Message:  fmt.Sprintf("documentation and translations of %s take %s in %s", whose, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items))),
-			Evidence: p.Layers.Places(items), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium, Advice: advice, Caution: caution,
+			Message:  fmt.Sprintf("documentation and translations of %s take %s in %s%s", whose, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), untouched),
+			Evidence: append(p.Layers.Places(items), traced...), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium, Advice: advice, Caution: caution,
 			Fingerprint: whittle.Fingerprint("docs-and-locales", whose),
 		})
 	}

@@ -20,7 +20,8 @@ func PythonTests() analysis.Rule {
 		Title: "Tests of installed distributions",
 		Text: `Many wheels contain the tests of their packages, with data. Nothing runs them in an image. The RUN that installs them can delete them; if
 the folder is copied from another stage, a RUN of that stage can. A folder stays if something outside of it imports one of its modules,
-because some packages keep code there that they need (django.test). Only the source texts decide this, never the names.`,
+because some packages keep code there that they need (django.test). The source texts decide this, never the names; with a trace,
+a folder of which a run touched a file stays, too.`,
 		Before: "RUN pip install pandas\n",
 		After:  "RUN pip install pandas && rm -rf /usr/local/lib/python3.*/site-packages/pandas/tests\n",
 		Run:    findTests,
@@ -60,6 +61,10 @@ func findTests(p *analysis.Pass) []whittle.Finding {
 		f := f
 		f.Message = fmt.Sprintf("tests of installed distributions take %s in %s%s", whittle.Bytes(p.Layers.Bytes(mine)), analysis.FileCount(len(mine)), where)
 		f.Evidence, f.Change = p.Layers.Places(mine), p.Layers.Removal(mine)
+		if traced := p.Traced.Evidence(mine); len(traced) > 0 {
+			f.Message += ", and no traced run touched them"
+			f.Evidence = append(f.Evidence, traced...)
+		}
 		f.Fingerprint = whittle.Fingerprint(id, append(slices.Clone(names), where)...)
 		return f
 	}
@@ -101,7 +106,7 @@ func testFolders(p *analysis.Pass) (folders map[string][]int, kept []string) {
 			continue
 		}
 		folders[dir] = append(folders[dir], i)
-		if !p.Layers.OfDistribution(i) && path.Ext(it.Path) != ".pyc" || own[it.Path] {
+		if !p.Layers.OfDistribution(i) && path.Ext(it.Path) != ".pyc" || own[it.Path] || p.Traced.Item(i) {
 			stay[dir] = true
 		}
 	}

@@ -1,0 +1,100 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/pep"
+)
+
+// Traced is what a trace of an image's runs says of its files. Without a trace nothing
+// was touched, as far as is known, and there is no evidence.
+type Traced struct {
+	trace *whittle.Trace
+	facts *Facts
+	// how is how the visible items were touched, by any of their names.
+	how []whittle.Touch
+	// same says of each owner whether the image has as much of it as the traced one.
+	same map[whittle.Owner]bool
+	// used are the distributions of which a file was touched, by their normalized names.
+	used map[string]bool
+}
+
+func newTraced(f *Facts) *Traced {
+	t := &Traced{trace: f.Trace, facts: f, same: map[whittle.Owner]bool{}, used: map[string]bool{}}
+	if f.Trace == nil || f.Ledger == nil || f.Ledger.Tree == nil {
+		t.trace = nil
+		return t
+	}
+	t.how = make([]whittle.Touch, len(f.Ledger.Items))
+	for _, n := range f.Ledger.Tree.Nodes {
+		if n.Item >= 0 {
+			t.how[n.Item] |= f.Trace.How(n.Path)
+		}
+	}
+	files, bytes := map[whittle.Owner]int{}, map[whittle.Owner]int64{}
+	for i, it := range f.Ledger.Items {
+		if it.Cause == whittle.Visible && i < len(f.Owner) {
+			files[f.Owner[i]]++
+			bytes[f.Owner[i]] += it.Bytes
+		}
+	}
+	for _, o := range f.Trace.Owners {
+		t.same[o.Owner] = files[o.Owner] == o.Files && bytes[o.Owner] == o.Bytes
+		if o.Ecosystem == "pypi" && o.TouchedFiles > 0 {
+			t.used[pep.Normalize(o.Name)] = true
+		}
+	}
+	return t
+}
+
+// Item says that an item was touched: it is never proposed to go.
+func (t *Traced) Item(i int) bool { return t.trace != nil && t.how[i] != 0 }
+
+// Distribution says that a file of a distribution was touched, in whatever version the
+// traced image had it.
+func (t *Traced) Distribution(name string) bool { return t.used[pep.Normalize(name)] }
+
+// Evidence says that no run touched any of some items. It says nothing if one was, or if
+// the traced image had others of an owner than this one: then the trace is no evidence.
+func (t *Traced) Evidence(items []int) []whittle.Evidence {
+	if t.trace == nil || len(t.trace.Runs) == 0 {
+		return nil
+	}
+	visible := false
+	for _, i := range items {
+		if t.facts.Ledger.Items[i].Cause != whittle.Visible {
+			continue
+		}
+		if t.how[i] != 0 || !t.same[t.facts.Owner[i]] {
+			return nil
+		}
+		visible = true
+	}
+	if !visible {
+		return nil
+	}
+	return []whittle.Evidence{{Layer: -1, What: "no traced run touched a file of it: " + t.runs()}}
+}
+
+// maxRuns is how many runs are named.
+const maxRuns = 4
+
+func (t *Traced) runs() string {
+	var names []string
+	for _, r := range t.trace.Runs {
+		name := whittle.Shorten(whittle.OneLine(r.Name), 40)
+		if r.Problem != "" {
+			name += " (failed)"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if n := len(names); n > maxRuns {
+		return strings.Join(names[:maxRuns], ", ") + fmt.Sprintf(" and %d more", n-maxRuns)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,60 @@
+package analysis
+
+import (
+	"strings"
+	"testing"
+
+	"whittle.dev/whittle"
+)
+
+// TestTraced: what a run touched is not proposed, whatever build it was of; that no run
+// touched something is evidence only of what the image has exactly so.
+func TestTraced(t *testing.T) {
+	alpha, beta := whittle.Owner{Ecosystem: "pypi", Name: "Alpha_X", Version: "1"}, whittle.Owner{Ecosystem: "pypi", Name: "beta", Version: "2"}
+	facts := func(trace *whittle.Trace) *Facts {
+		return &Facts{Trace: trace, Owner: []whittle.Owner{alpha, alpha, beta, beta}, Ledger: &whittle.Ledger{
+			Items: []whittle.Item{{Path: "a/one", Bytes: 1, HiddenBy: -1}, {Path: "a/two", Bytes: 2, HiddenBy: -1}, {Path: "b/one", Bytes: 4, HiddenBy: -1}, {Path: "b/gone", Bytes: 8, Cause: whittle.Deleted}},
+			Tree:  &whittle.Tree{Nodes: []whittle.Node{{Path: "a/link", Item: 1}, {Path: "a/one", Item: 0}, {Path: "a/two", Item: 1}, {Path: "b/one", Item: 2}}}}}
+	}
+	runs := []whittle.TraceRun{{Name: "CMD"}, {Name: "import", Problem: "exit code 1"}}
+	trace := func(alphaTouched int, b whittle.TraceOwner, paths ...string) *whittle.Trace {
+		out := &whittle.Trace{Runs: runs, Owners: []whittle.TraceOwner{{Owner: alpha, Files: 2, Bytes: 3, TouchedFiles: alphaTouched}, b}}
+		for _, p := range paths {
+			out.Touched = append(out.Touched, whittle.TouchedPath{Path: p, How: whittle.TouchStat})
+		}
+		return out
+	}
+	same := whittle.TraceOwner{Owner: beta, Files: 1, Bytes: 4}
+	for name, c := range map[string]struct {
+		trace    *whittle.Trace
+		item     int
+		touched  bool
+		evidence bool // of beta's files
+		used     bool // alpha
+	}{
+		"no trace":                   {nil, 0, false, false, false},
+		"no runs":                    {&whittle.Trace{Owners: []whittle.TraceOwner{same}}, 2, false, false, false},
+		"touched":                    {trace(1, same, "/a/one"), 0, true, true, true},
+		"another file":               {trace(1, same, "/a/one"), 1, false, true, true},
+		"by another name":            {trace(1, same, "/a/link"), 1, true, true, true},
+		"beta itself":                {trace(0, same, "/b/one"), 2, true, false, false},
+		"a folder alone":             {trace(0, same, "/b"), 2, false, true, false},
+		"another version":            {trace(0, whittle.TraceOwner{Owner: whittle.Owner{Ecosystem: "pypi", Name: "beta", Version: "3"}, Files: 1, Bytes: 4}), 2, false, false, false},
+		"more files there":           {trace(0, whittle.TraceOwner{Owner: beta, Files: 2, Bytes: 4}), 2, false, false, false},
+		"other bytes":                {trace(0, whittle.TraceOwner{Owner: beta, Files: 1, Bytes: 5}), 2, false, false, false},
+		"alpha of another version":   {&whittle.Trace{Runs: runs, Owners: []whittle.TraceOwner{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "alpha-x", Version: "9"}, TouchedFiles: 1}, same}}, 0, false, true, true},
+		"a system package of a name": {&whittle.Trace{Runs: runs, Owners: []whittle.TraceOwner{{Owner: whittle.Owner{Ecosystem: "deb", Name: "alpha-x"}, TouchedFiles: 1}, same}}, 0, false, true, false},
+	} {
+		traced := newTraced(facts(c.trace))
+		evidence := traced.Evidence([]int{2, 3})
+		if traced.Item(c.item) != c.touched || len(evidence) > 0 != c.evidence || traced.Distribution("alpha.x") != c.used {
+			t.Errorf("%s: touched %t, evidence %v, alpha used %t", name, traced.Item(c.item), evidence, traced.Distribution("alpha.x"))
+		}
+		if c.evidence && !strings.HasSuffix(evidence[0].What, ": CMD, import (failed)") {
+			t.Errorf("%s: %s", name, evidence[0].What)
+		}
+		if len(traced.Evidence([]int{3})) > 0 {
+			t.Errorf("%s: evidence of what is not visible", name)
+		}
+	}
+}
