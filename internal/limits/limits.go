@@ -77,6 +77,7 @@ func Bounds() []Bound {
 		{ofBuilds, "the project's tests", inOneUnit(runs.TestsLimit), ""},
 		{ofBuilds, "paths that a traced run touches or misses", whittle.Thousands(trace.MaxPaths), ""},
 		{ofBuilds, "the log of a traced run", inUnits(trace.MaxLog), ""},
+		{ofBuilds, "the file of --trace", inUnits(whittle.MaxTrace), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
 		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},

@@ -2,11 +2,14 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -106,4 +109,40 @@ func TestTraceWithoutDistributions(t *testing.T) {
 	if !strings.HasPrefix(b.String(), "# x: 2.0 MB of 3.0 MB in 2 of 3 files never touched\n") {
 		t.Error(b.String())
 	}
+}
+
+// FuzzTrace: a trace that is read may be anybody's: its paths are absolute, clean,
+// sorted and each once, each is found, and the same text without escapes reads again.
+func FuzzTrace(f *testing.F) {
+	for _, seed := range []string{"", "{}", `{"schema": "whittle.trace/v1"}`, `{"schema": "whittle.trace/v1", "touched": [{"path": "/b", "how": ["open"]}, {"path": "/a/\\x5cxff", "how": ["link", "stat"]}]}`,
+		`{"schema": "whittle.trace/v1", "owners": [{"ecosystem": "pypi", "name": "a", "files": -1}], "runs": [{"name": "\u001b"}], "lost": 0}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		tr, err := whittle.ReadTrace(text)
+		if err != nil {
+			return
+		}
+		escaped := false
+		for i, p := range tr.Touched {
+			if !path.IsAbs(p.Path) || path.Clean(p.Path) != p.Path || p.How == 0 || i > 0 && tr.Touched[i-1].Path >= p.Path || tr.How(p.Path) != p.How {
+				t.Fatalf("%d: %q, %v, found as %v", i, p.Path, p.How, tr.How(p.Path))
+			}
+			escaped = escaped || !utf8.ValidString(p.Path) || strings.Contains(p.Path, `\x`)
+		}
+		if escaped {
+			return
+		}
+		again, err := json.Marshal(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := whittle.ReadTrace(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tr.Touched, back.Touched); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 }
