@@ -82,9 +82,13 @@ type RunResult struct {
 	// ExitCode is the process's, or 128 and the signal that ended it; -1
 	// where it timed out, 127 or 126 where it could not be started.
 	ExitCode int
-	// Times has one duration for each run, start to exit, containers' own
-	// start included.
+	// Times has one duration for each run, start to exit or, with a Watch, until the
+	// watch was over, containers' own start included.
 	Times []time.Duration
+	// CPU has the processor time of each of the runs, of all processors together, the
+	// containers' own start and what a Watch does included. It is empty where that is
+	// not known: only a private engine's is.
+	CPU []time.Duration
 	// Stdout and Stderr hold the first and the last 64 KiB of each output.
 	Stdout, Stderr []byte
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
@@ -331,7 +335,7 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 			if r.ExitCode != lostExit {
 				break
 			}
-			r.Times = r.Times[:len(r.Times)-1] // run it again: how it ended is not known
+			r.forget() // run it again: how it ended is not known
 			plain.alone = plain.Watch != nil && !r.unanswered
 		}
 		if !r.OK() {
@@ -392,16 +396,16 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if len(c.Stdin) > 0 {
 		req.Stdin = io.NopCloser(bytes.NewReader(c.Stdin))
 	}
-	start, kills := time.Now(), img.guard.Kills()
+	kills, clock := img.guard.Kills(), img.guard.Clock()
 	proc, err := ctr.Start(ctx, req)
 	late.Stop()
 	switch {
 	case err == nil && c.Watch != nil:
-		err = img.watch(ctx, ctr, proc, c, r)
+		err = img.watch(ctx, ctr, proc, c, r, clock.Stop)
 	case err == nil:
 		err = await(ctx, proc, c.Timeout, &r.TimedOut)
 	}
-	took := time.Since(start)
+	clock.Stop()
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
 	if noted && ctx.Err() == nil {
 		r.Imports = readImports(ctx, ctr, 1)
@@ -413,8 +417,12 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 		return context.Cause(ctx)
 	}
 	r.unanswered = errors.Is(err, errUnanswered)
-	if err := r.ended(err, took); err != nil {
+	runs := len(r.Times)
+	if err := r.ended(err, clock.Took); err != nil {
 		return err
+	}
+	if len(r.Times) > runs && clock.Counts {
+		r.CPU = append(r.CPU, clock.Used)
 	}
 	if r.Limit = ""; r.ExitCode > 0 && r.Err == nil {
 		r.Limit = img.guard.Why(kills, r.ExitCode, string(r.Stderr)+string(r.Stdout))
@@ -430,6 +438,12 @@ func (img image) process(c Command, args []string, stdout, stderr io.WriteCloser
 		Args: args, Env: environment(p.Env, c.Env), User: either(c.User, p.User), Cwd: either(c.Dir, p.WorkingDir),
 		Stdout: stdout, Stderr: stderr, SecurityMode: pb.SecurityMode_SANDBOX,
 	}
+}
+
+// forget removes the times of the last run.
+func (r *RunResult) forget() {
+	r.Times = r.Times[:len(r.Times)-1]
+	r.CPU = r.CPU[:min(len(r.CPU), len(r.Times))]
 }
 
 // release ends a container, whatever the outcome of the run.
@@ -476,7 +490,8 @@ func (r *RunResult) neverStarted() {
 	if r.ExitCode != 1 || len(r.Stdout) > 0 || m == nil {
 		return
 	}
-	r.ExitCode, r.Times = 127, r.Times[:len(r.Times)-1]
+	r.ExitCode = 127
+	r.forget()
 	if bytes.Contains(m[1], []byte("permission denied")) || bytes.Contains(m[1], []byte("exec format error")) {
 		r.ExitCode = 126
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,9 @@ func TestRunLimits(t *testing.T) {
 	r := f.run(t, d, repeat, fails, slow, probe("spew", "30000"))
 	if len(r[0].Times) != 3 || !r[0].OK() || r[0].Times[0] <= 0 {
 		t.Errorf("repeat: %+v", r[0])
+	}
+	if _, known := f.engine.guard.CPU(); known != (len(r[0].CPU) == 3) || known && slices.Min(r[0].CPU) <= 0 {
+		t.Errorf("processor times, known %t: %v", known, r[0].CPU)
 	}
 	if len(r[1].Times) != 1 || r[1].OK() {
 		t.Errorf("a command that fails was repeated: %+v", r[1])

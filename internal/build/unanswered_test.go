@@ -67,7 +67,7 @@ func TestUnanswered(t *testing.T) {
 					return process{end: end}, c.shell(end)
 				}}
 				began := time.Now()
-				err := img.watch(t.Context(), ctr, main, Command{Timeout: limit, Watch: &Watch{}}, &r)
+				err := img.watch(t.Context(), ctr, main, Command{Timeout: limit, Watch: &Watch{}}, &r, func() {})
 				if took := time.Since(began); !errors.Is(err, c.want) || took < c.least || c.want != nil && took > time.Minute {
 					t.Errorf("%v after %s", err, took)
 				}

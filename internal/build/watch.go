@@ -100,8 +100,8 @@ var errUnanswered = &gatewaypb.ExitError{ExitCode: lostExit, Err: errors.New("th
 // watch waits for a process until it ends, its check passes, it answers, or
 // the time is over; then it is killed. The error is errUnobserved if it ended by itself,
 // and as it seems well, while it was observed; errUnanswered if the container is gone
-// and its end is not known.
-func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult) error {
+// and its end is not known. over is called when the watch is over.
+func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.ContainerProcess, c Command, r *RunResult, over func()) error {
 	seen := newObserver(c.Watch)
 	observed := !r.Watched.Blind && !c.alone
 	if observed {
@@ -152,6 +152,7 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	case <-gone:
 		return errUnanswered
 	case <-seen.over:
+		over()
 		select {
 		case err := <-done:
 			// The check passed just before the command ended.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"syscall"
+	"time"
 
 	"whittle.dev/whittle"
 )
@@ -29,6 +30,19 @@ type Guard struct {
 	kills   func() int64
 	crowded func() bool
 	close   func()
+	// used is the processor time of all containers so far in nanoseconds, -1 where it
+	// is not known; nil where the kernel does not count it.
+	used func() int64
+}
+
+// CPU is the processor time that the containers have used so far, of all processors
+// together. It is false where that is not known.
+func (g *Guard) CPU() (time.Duration, bool) {
+	if g == nil || g.used == nil {
+		return 0, false
+	}
+	n := g.used()
+	return time.Duration(n), n >= 0
 }
 
 // Kills is how many times the kernel has killed a process because the

@@ -46,7 +46,28 @@ func newGuard(h hierarchy, name string, memory, pids int64) (g *Guard, notes []s
 			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of processes: %v", err))
 		}
 	}
+	g.used = h.processorTime(name)
 	return g, notes
+}
+
+// processorTime reads what the containers in a group have used of the processors, in
+// nanoseconds. The group counts those that have ended, too. It is nil where the kernel
+// does not count it.
+// https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
+// https://docs.kernel.org/admin-guide/cgroup-v1/cpuacct.html
+func (h hierarchy) processorTime(name string) func() int64 {
+	if h.unified {
+		file := filepath.Join(h.root, name, "cpu.stat")
+		if _, err := os.Stat(file); err != nil { // no limit has made the group
+			return nil
+		}
+		return func() int64 { return 1000 * field(file, "usage_usec") }
+	}
+	dir, err := h.make(name, "cpuacct")
+	if file := filepath.Join(dir, "cpuacct.usage"); err == nil && number(file) >= 0 {
+		return func() int64 { return number(file) }
+	}
+	return nil
 }
 
 func (g *Guard) boundMemory(h hierarchy, name string, limit int64) error {
