@@ -186,8 +186,11 @@ type CommandRun struct {
 	Command []string `json:"command"`
 	Status  Verdict  `json:"status"`
 	Exit    int      `json:"exit"`
-	// Seconds has one time for each repeat, start to exit.
+	// Seconds has one time for each repeat, start to exit, or until it was seen to be
+	// ready. CPU are the seconds that processors worked meanwhile, of all together,
+	// empty where that is not known.
 	Seconds []float64 `json:"seconds"`
+	CPU     []float64 `json:"cpu,omitempty"`
 	// Problem is what went wrong in one line: "ModuleNotFoundError: rich
 	// (src/commands/anonymize.py:5)".
 	Problem string `json:"problem,omitempty"`

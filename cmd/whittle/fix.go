@@ -28,7 +28,8 @@ after round until it finds nothing more. It reverts a fix if something does not
 run any more or the image gets larger, and says which and why.
 
 No fix is kept that makes a start clearly slower: in repeated runs, by more than
-10 % and 0.1 s (0.5 s for the image's own start). Without --verify nothing is
+10 % and 0.1 s of processor time; where that is not known, by 10 % and 0.2 s
+(0.5 s for the image's own start). Without --verify nothing is
 measured, and fixes that are known to make starts slower are not made: they leave
 out bytecode, which Python then compiles at each start. --objective size makes
 them all the same, and so does --only RULE without --verify. Neither are fixes

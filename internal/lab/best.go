@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // firstWorking is the name of the first variant whose image runs with the fixes,
@@ -20,7 +21,7 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 		if t == nil || t.image == "" || p.workshop.bench.project.IsBase(v.Name) {
 			continue
 		}
-		if outcome(t).Verdict == whittle.Runs {
+		if runs.Outcome(t.Variant).Verdict == whittle.Runs {
 			return v.Name
 		}
 		first = cmp.Or(first, v.Name)
@@ -54,7 +55,7 @@ func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[str
 	var best *trial
 	var name string
 	smaller := func(t *trial) bool {
-		return t != nil && t.image != "" && outcome(t).Verdict == whittle.Runs && (best == nil || outcome(t).Sizes.Size < outcome(best).Sizes.Size)
+		return t != nil && t.image != "" && runs.Outcome(t.Variant).Verdict == whittle.Runs && (best == nil || runs.Outcome(t.Variant).Sizes.Size < runs.Outcome(best.Variant).Sizes.Size)
 	}
 	for _, v := range out.Variants {
 		if t := p.now[v.Name]; !p.workshop.bench.project.IsBase(v.Name) && smaller(t) {
@@ -79,7 +80,7 @@ func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[str
 	if best == nil || i < 0 {
 		return nil, nil
 	}
-	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: outcome(best), Original: out.Variants[i].Inspect.Sizes}
+	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: runs.Outcome(best.Variant), Original: out.Variants[i].Inspect.Sizes}
 	b.Sizes = b.Outcome.Sizes
 	if b.Original.Size > 0 {
 		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)

@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // bisectRound finds the fixes of a round that do no harm. It tries all of them
@@ -170,7 +171,7 @@ func (p *prover) notRepaired(cands, merged []*candidate, variants []project.Vari
 			if f == nil || !f.Breaks {
 				continue
 			}
-			why := notRepaired(f.Problems, was[i], is[i], func(file string) bool { return p.images.hasFile(v.Name, file) })
+			why := runs.NotRepaired(f.Problems, was[i].Variant, is[i].Variant, func(file string) bool { return p.images.hasFile(v.Name, file) })
 			if why == "" {
 				delete(out, c)
 				break
@@ -207,7 +208,7 @@ func (p *prover) shortfall(accepted, cands []*candidate, variants []project.Vari
 			return "", err
 		}
 		predicted += all.Low - before.Low
-		saved += outcome(was[i]).Sizes.Size - outcome(is[i]).Sizes.Size
+		saved += runs.Outcome(was[i].Variant).Sizes.Size - runs.Outcome(is[i].Variant).Sizes.Size
 	}
 	switch {
 	case predicted <= 0 || float64(saved) >= float64(predicted)*savedShare-savedSlack:

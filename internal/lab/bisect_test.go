@@ -9,6 +9,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // ran makes a trial of lines "NAME" for a start that runs, "NAME: MODULE
@@ -65,7 +66,7 @@ func TestUnrepaired(t *testing.T) {
 		{"another start that fails by something else", "rich src/x.py:5", []string{"cli: rich src/x.py:5", "web: flask src/w.py:1"}, []string{"cli", "web: flask src/w.py:1"}, []string{"flask src/w.py:1"}, ""},
 	} {
 		before := ranTrial(c.before, []string{c.problem})
-		got := notRepaired(before.Check.Problems, before, ranTrial(c.is, c.errors), there)
+		got := runs.NotRepaired(before.Check.Problems, before.Variant, ranTrial(c.is, c.errors).Variant, there)
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/patch"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // FixOptions are the options of [Fix].
@@ -196,7 +197,7 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds}
 	for _, v := range p.workshop.bench.project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
-		row := whittle.VerifiedVariant{Name: v.Name, Before: outcome(was), After: outcome(is)}
+		row := whittle.VerifiedVariant{Name: v.Name, Before: runs.Outcome(was.Variant), After: runs.Outcome(is.Variant)}
 		row.Saved = row.Before.Sizes.Size - row.After.Sizes.Size
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds

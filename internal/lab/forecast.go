@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // strategies forecasts and builds the strategies for the project with its fixes,
@@ -62,9 +63,9 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 			f.Notes = append(f.Notes, "it does not build: "+t.Build.Reason)
 			continue
 		}
-		size := outcome(t).Sizes.Size
+		size := runs.Outcome(t.Variant).Sizes.Size
 		f.Actual = &size
-		switch o := outcome(t); o.Verdict {
+		switch o := runs.Outcome(t.Variant); o.Verdict {
 		case whittle.Fails:
 			f.Notes = append(f.Notes, "it does not run: "+o.Problem)
 		case whittle.Unknown:
@@ -88,7 +89,7 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	f := before[i]
 	for _, v := range p.workshop.bench.project.Variants {
 		if t := p.start[v.Name]; t.image != "" {
-			size := outcome(p.now[v.Name]).Sizes.Size
+			size := runs.Outcome(p.now[v.Name].Variant).Sizes.Size
 			f.Actual = &size
 			break
 		}

@@ -8,6 +8,7 @@ import (
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 const (
@@ -47,14 +48,14 @@ func (p restager) next(ctx context.Context, v project.Variant, x advisedImage, f
 func (p restager) nextProven(ctx context.Context) (*whittle.NextStrategy, error) {
 	for _, v := range p.workshop.bench.project.Variants {
 		now := p.now[v.Name]
-		if now == nil || now.image == "" || outcome(now).Verdict != whittle.Runs {
+		if now == nil || now.image == "" || runs.Outcome(now.Variant).Verdict != whittle.Runs {
 			continue
 		}
 		x, ok, err := p.images.advise(ctx, v, now)
 		if err != nil || !ok {
 			return nil, err
 		}
-		return p.next(ctx, v, x, outcome(now).Sizes.Size)
+		return p.next(ctx, v, x, runs.Outcome(now.Variant).Sizes.Size)
 	}
 	return nil, nil
 }
@@ -72,7 +73,7 @@ func (p restager) nextProposed(ctx context.Context, cands []*candidate) (*whittl
 		if err != nil {
 			return nil, err
 		}
-		return p.next(ctx, v, x, outcome(x.trial).Sizes.Size-saving.High)
+		return p.next(ctx, v, x, runs.Outcome(x.trial.Variant).Sizes.Size-saving.High)
 	}
 	return nil, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // TestOutcome: "runs" is only what was seen, "unknown" what was not.
@@ -30,7 +31,7 @@ func TestOutcome(t *testing.T) {
 		{"nothing was run", whittle.RunFacts{Status: whittle.Unknown, Note: "not run"}, whittle.Runs, whittle.Unknown, "not run", 0},
 		{"its files say that it cannot", whittle.RunFacts{Status: whittle.Unknown, Note: "not run"}, whittle.Fails, whittle.Fails, "not run", 0},
 	} {
-		o := outcome(&trial{Variant: &whittle.Variant{Build: whittle.BuildFacts{Status: whittle.Built}, Run: c.facts, Check: &whittle.Check{Verdict: c.files}}})
+		o := runs.Outcome(&whittle.Variant{Build: whittle.BuildFacts{Status: whittle.Built}, Run: c.facts, Check: &whittle.Check{Verdict: c.files}})
 		if diff := cmp.Diff([]any{c.want, c.start, c.passed}, []any{o.Verdict, o.Start, o.Passed}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}

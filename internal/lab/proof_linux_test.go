@@ -46,7 +46,12 @@ func holdActions(t *testing.T, s *whittle.Study) {
 		}
 	}
 	for _, step := range s.Repair.Steps {
-		slower := step.Finding.SlowsStart && slices.ContainsFunc(step.StartUp, func(s whittle.SlowerStart) bool { return s.After > s.Before })
+		slower := step.Finding.SlowsStart && slices.ContainsFunc(step.StartUp, func(s whittle.SlowerStart) bool {
+			if s.CPUBefore != nil && s.CPUAfter != nil {
+				return *s.CPUAfter > *s.CPUBefore
+			}
+			return s.After > s.Before
+		})
 		if step.Status == whittle.Reverted && !slower {
 			t.Errorf("%s was reverted: %s", step.Finding.Rule, step.Reason)
 		}

@@ -136,7 +136,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	}
 	for _, other := range p.workshop.bench.project.Variants {
 		t := p.now[other.Name]
-		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.image == "" || seenRunning(t) || other.OnlyBase {
+		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.image == "" || runs.SeenRunning(t.Variant) || other.OnlyBase {
 			continue
 		}
 		why := "was not run"
@@ -146,7 +146,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 		if own := runs.OwnRun(t.Run); own != nil && own.Status == whittle.Fails {
 			why = "does not run: " + own.Problem
 		} else if t.Run.Status == whittle.Fails {
-			why = "does not run: " + outcome(t).Problem
+			why = "does not run: " + runs.Outcome(t.Variant).Problem
 		}
 		return fmt.Sprintf("a risk of %s needs a start that runs to show that it does no harm; that of %s %s", f.Risk, other.Name, why)
 	}
@@ -227,7 +227,7 @@ func (p *prover) candidates() ([]*candidate, error) {
 func (p *prover) unwanted(v project.Variant, f *whittle.Finding) string {
 	little := ""
 	if len(p.images.rules) == 0 && p.workshop.startCounts() {
-		little = forecast.TooLittle(f, outcome(p.now[v.Name]).Sizes.Size, p.study)
+		little = forecast.TooLittle(f, runs.Outcome(p.now[v.Name].Variant).Sizes.Size, p.study)
 	}
 	if why := cmp.Or(little, p.tooRisky(f.Risk), p.unproven(v, f), p.untimed(f, p.now[v.Name])); why != "" {
 		return why
@@ -404,7 +404,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 			return err
 		}
 		if was := p.now[v.Name]; len(accepted) == 1 && accepted[0].variants[0] == v.Name && was.image != "" && t.image != "" {
-			p.noteSaved(round, outcome(was).Sizes.Size-outcome(t).Sizes.Size)
+			p.noteSaved(round, runs.Outcome(was.Variant).Sizes.Size-runs.Outcome(t.Variant).Sizes.Size)
 		}
 		p.now[v.Name] = t
 	}
@@ -438,7 +438,7 @@ func (p *prover) noteRound(round int, variant string, accepted []*candidate, was
 	if r.Predicted, err = p.images.byVariant[variant].image.Saving(changes...); err != nil {
 		return err
 	}
-	r.Saved = outcome(was).Sizes.Size - outcome(is).Sizes.Size
+	r.Saved = runs.Outcome(was.Variant).Sizes.Size - runs.Outcome(is.Variant).Sizes.Size
 	p.rounds = append(p.rounds, r)
 	return nil
 }

@@ -36,6 +36,8 @@ type toyEngine struct {
 	// seconds are how long a command takes, by the text of the Dockerfile; nil
 	// is a second.
 	seconds func(text string) float64
+	// cpu are the seconds that processors work, as seconds; nil where that is not known.
+	cpu func(text string) float64
 }
 
 func (e *toyEngine) Build(_ context.Context, d build.Definition, o build.Output) (*build.Result, error) {
@@ -104,17 +106,23 @@ func (e *toyEngine) layer(in *dockerfile.Instruction) (string, error) {
 
 func (e *toyEngine) Run(_ context.Context, d build.Definition, commands []build.Command, _ build.RunOptions) ([]build.RunResult, error) {
 	var out []build.RunResult
-	took := 1.0
+	took, worked := 1.0, 0.0
 	if e.seconds != nil {
 		text, err := os.ReadFile(filepath.Join(d.Context, d.Dockerfile))
 		if err != nil {
 			return nil, err
 		}
 		took = e.seconds(string(text))
+		if e.cpu != nil {
+			worked = e.cpu(string(text))
+		}
 	}
 	for _, c := range commands {
 		times := slices.Repeat([]time.Duration{time.Duration(took * float64(time.Second))}, max(1, c.Repeat))
 		r := build.RunResult{Name: c.Name, Args: c.Args, Times: times}
+		if e.cpu != nil {
+			r.CPU = slices.Repeat([]time.Duration{time.Duration(worked * float64(time.Second))}, len(times))
+		}
 		if e.fails != nil {
 			if out := e.fails(e.last, c); out != "" {
 				r.ExitCode, r.Stderr = 1, []byte(out)

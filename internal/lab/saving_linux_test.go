@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/patch"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // lasting is an engine that outlives the verbs that close it.
@@ -216,7 +217,7 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 	if why := worse(before, after, false); why != "" {
 		t.Errorf("%s: %s", what, why)
 	}
-	saved := outcome(before).Sizes.Size - outcome(after).Sizes.Size
+	saved := runs.Outcome(before.Variant).Sizes.Size - runs.Outcome(after.Variant).Sizes.Size
 	t.Logf("%s: predicted %+v, true %d", what, want, saved)
 	// The project's own files change with a fix, and may be in the image.
 	if own := w.grown(t, changed); saved+own < want.Low || saved > want.High+own {

@@ -61,7 +61,7 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 // slower says that a change is not kept as it makes a start slower.
 func slower(variant string, s whittle.SlowerStart, was, is *trial) string {
 	return fmt.Sprintf("%s: it saves %s and makes starts slower: %s; --objective size keeps it", variant,
-		whittle.Bytes(outcome(was).Sizes.Size-outcome(is).Sizes.Size), s)
+		whittle.Bytes(runs.Outcome(was.Variant).Sizes.Size-runs.Outcome(is.Variant).Sizes.Size), s)
 }
 
 // slowsStart says that the fix is known to make starts slower.
@@ -116,13 +116,13 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	}
 	var out []runs.StartTimes
 	for _, c := range was.Run.Commands {
-		other := sameCommand(is, c)
+		other := runs.SameCommand(is.Variant, c)
 		least := runs.SlowerSeconds
 		if c.Own {
 			least = runs.SlowerOwnSeconds
 		}
 		if !isTimed(was, &c) || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs ||
-			!all && !runs.SlowerBy(runs.Median(c.Seconds), runs.Median(other.Seconds), least) {
+			!all && !runs.Seems(&c, other) {
 			continue
 		}
 		s := runs.StartTimes{Name: c.Name, Least: least}
@@ -131,14 +131,14 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 				break
 			}
 			for _, side := range []struct {
-				t  *trial
-				to *[]float64
-			}{{was, &s.Before}, {is, &s.After}} {
-				times, err := w.time(ctx, side.t, c)
+				t         *trial
+				wall, cpu *[]float64
+			}{{was, &s.Before, &s.CPUBefore}, {is, &s.After, &s.CPUAfter}} {
+				run, err := w.time(ctx, side.t, c)
 				if err != nil {
 					return nil, err
 				}
-				*side.to = append(*side.to, times...)
+				*side.wall, *side.cpu = append(*side.wall, run.Seconds...), append(*side.cpu, run.CPU...)
 			}
 		}
 		if len(s.Before) > 0 && len(s.After) > 0 {
@@ -149,45 +149,46 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	return out, nil
 }
 
-// time runs a start of a trial's image runs.BlockRuns times, without tracing. It gives
+// time runs a start of a trial's image runs.BlockRuns times, without tracing. There are
 // no times if a run fails.
-func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) ([]float64, error) {
+func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) (whittle.CommandRun, error) {
 	v := t.made
+	run.Seconds, run.CPU = nil, nil
 	process, err := w.process(ctx, t)
 	if err != nil {
-		return nil, err
+		return run, err
 	}
 	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
 	if run.Own {
 		all, _, err := w.workshop.bench.ownStarts(v, process)
 		if err != nil {
-			return nil, err
+			return run, err
 		}
 		i := slices.IndexFunc(all, func(j job) bool { return j.Name == run.Name })
 		if i < 0 {
-			return nil, nil
+			return run, nil
 		}
 		c = all[i].Command
 	}
 	c.Repeat = runs.BlockRuns
 	if err := w.workshop.copy.Checkout(t.state); err != nil {
-		return nil, err
+		return run, err
 	}
 	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
 	commands := []build.Command{c}
 	if !run.Own {
 		if err := w.workshop.bench.inputs.SetStartEnvironment(commands, w.workshop.bench.project.Commands, environmentStart(v)); err != nil {
-			return nil, err
+			return run, err
 		}
 	}
 	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{Commands: w.workshop.bench.env.Listener()})
 	if err != nil {
-		return nil, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
+		return run, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
 	if r := results[0]; r.OK() && len(r.Times) == runs.BlockRuns {
-		return runs.Seconds(r.Times), nil
+		run.Seconds, run.CPU = runs.Seconds(r.Times), runs.Seconds(r.CPU)
 	}
-	return nil, nil
+	return run, nil
 }
 
 // process is the process that a trial's image starts.

@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/otherbases"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // restager makes Dockerfiles as a strategy has them.
@@ -73,7 +74,7 @@ func (p restager) step(ctx context.Context, v project.Variant, x advisedImage, n
 		return nil, nil, err
 	}
 	fix := patch.Rewrite(forecast.Does(name), v.Dockerfile, x.trial.source, []byte(f.Dockerfile))
-	return forecast.Step(f, v.Name, outcome(x.trial).Sizes.Size, fix), f, nil
+	return forecast.Step(f, v.Name, runs.Outcome(x.trial.Variant).Sizes.Size, fix), f, nil
 }
 
 // try applies a strategy to the state. When changes are proven, it says
@@ -111,7 +112,7 @@ func (p restager) try(ctx context.Context, v project.Variant, step *whittle.Repa
 		return false, nil
 	}
 	if is := after[v.Name]; is != nil {
-		saved := outcome(p.now[v.Name]).Sizes.Size - outcome(is).Sizes.Size
+		saved := runs.Outcome(p.now[v.Name].Variant).Sizes.Size - runs.Outcome(is.Variant).Sizes.Size
 		step.Saved = &saved
 		p.rounds = append(p.rounds, whittle.VerifiedRound{Round: 1, Variant: v.Name, Rules: []string{step.Strategy}, Predicted: step.Finding.Saving, Saved: saved})
 	}

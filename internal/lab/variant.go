@@ -52,7 +52,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
-	out.Build.Steps = buildSteps(res.Steps)
+	out.Build.Steps = runs.BuildSteps(res.Steps)
 	out.Build.Notes = slices.Concat(res.Notes, b.wanted(d, out.Name).Before(0))
 	d.NoCache, d.CacheFrom, d.CacheTo = false, nil, nil // the engine has all steps now
 	if !b.quick {
@@ -61,31 +61,6 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 		}
 	}
 	return out, b.run(ctx, d, v, out, log)
-}
-
-// What a study keeps of a build's steps: their number, and the shortest time of
-// those that are not the Dockerfile's.
-const (
-	maxBuildSteps = 500
-	longStep      = 100 * time.Millisecond
-)
-
-// buildSteps are the steps that are worth knowing, by when they started.
-func buildSteps(all []build.Step) (out []whittle.BuildStep) {
-	var first time.Time
-	for _, s := range all {
-		if !s.Started.IsZero() && (first.IsZero() || s.Started.Before(first)) {
-			first = s.Started
-		}
-	}
-	for _, s := range all {
-		if s.Started.IsZero() || s.Completed.IsZero() || !s.Dockerfile() && s.Duration() < longStep {
-			continue
-		}
-		out = append(out, whittle.BuildStep{Name: whittle.Shorten(s.Name, 200), Start: s.Started.Sub(first).Seconds(), Seconds: s.Duration().Seconds(), Cached: s.Cached})
-	}
-	slices.SortStableFunc(out, func(a, b whittle.BuildStep) int { return cmp.Compare(a.Start, b.Start) })
-	return out[:min(len(out), maxBuildSteps)]
 }
 
 // openEngine opens the build engine when the first build needs it.
@@ -323,16 +298,10 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 	}
 	if v.OnlyBase {
 		out.Run.Note = "other images are made of it"
-	} else if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !b.project.Configured && !limited(results) {
+	} else if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !b.project.Configured && !runs.Limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
-}
-
-// limited says whether one of whittle's limits ended a run. Then more commands in
-// whittle.yaml would not help.
-func limited(results []build.RunResult) bool {
-	return slices.ContainsFunc(results, func(r build.RunResult) bool { return r.Limit != "" })
 }
 
 // check checks the image's files, and compares the verdicts with the runs.

@@ -23,7 +23,7 @@ func Judge(kind whittle.StartKind, c build.Command, r build.RunResult, process w
 	if r.Watched != nil {
 		return judgeOwn(c, r, process)
 	}
-	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times)}
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times), CPU: Seconds(r.CPU)}
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}
 	}
@@ -112,6 +112,12 @@ func explainRun(c *whittle.CommandRun, r build.RunResult, process whittle.Proces
 func tailOf(output []byte) []string {
 	lines := strings.Split(strings.TrimRight(string(output), "\n"), "\n")
 	return lines[max(0, len(lines)-TailLines):]
+}
+
+// Limited says whether one of whittle's limits ended a run. Then more commands in
+// whittle.yaml would not help.
+func Limited(results []build.RunResult) bool {
+	return slices.ContainsFunc(results, func(r build.RunResult) bool { return r.Limit != "" })
 }
 
 // Seconds are durations in seconds.

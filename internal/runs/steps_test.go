@@ -1,4 +1,4 @@
-package lab
+package runs
 
 import (
 	"testing"
@@ -17,7 +17,7 @@ func TestBuildSteps(t *testing.T) {
 	step := func(name string, from, to time.Duration, cached bool) build.Step {
 		return build.Step{Name: name, Started: start.Add(from), Completed: start.Add(to), Cached: cached}
 	}
-	got := buildSteps([]build.Step{
+	got := BuildSteps([]build.Step{
 		step("[2/3] RUN make", 3*time.Second, 8*time.Second, false),
 		step("[internal] load build definition", 0, 20*time.Millisecond, false),
 		step("[internal] load build context", 20*time.Millisecond, 2*time.Second, false),

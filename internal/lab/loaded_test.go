@@ -1,0 +1,51 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/imagetest"
+)
+
+// TestLoadedMachine: where the processor time is known, a clean-up is reverted if the start
+// works longer without it, and never because a loaded machine makes it take longer.
+func TestLoadedMachine(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		seconds, cpu         float64 // without opt/b
+		secondsWith, cpuWith float64
+		reason               string
+		quick                bool
+	}{
+		{"a loaded machine", 9, 2, 2.3, 2, "", false},
+		{"a loaded machine, quick", 9, 2, 2.3, 2, "", true},
+		{"more work", 3.6, 3.5, 2.3, 2, "start-up of works 2.0 → 3.5 s of CPU (+75 %), 2.3 → 3.6 s in all; --objective size keeps it", true},
+		{"more work that a loaded machine hides", 3.6, 3.5, 9, 2, "start-up of works 2.0 → 3.5 s of CPU (+75 %), 9.0 → 3.6 s in all; --objective size keeps it", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := &toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }}
+			pick := func(with, without float64) func(string) float64 {
+				return func(text string) float64 {
+					if strings.Contains(text, "RUN mk opt/b 9000000\n") {
+						return with
+					}
+					return without
+				}
+			}
+			e.seconds, e.cpu = pick(c.secondsWith, c.seconds), pick(c.cpuWith, c.cpu)
+			dir := toyProject(t, map[string]string{"Dockerfile": strings.ReplaceAll(toyDockerfile, "opt/b 700000", "opt/b 9000000")})
+			r, err := Fix(t.Context(), toyEnv(e), FixOptions{StudyOptions: StudyOptions{Dir: dir, Quick: c.quick}, Verify: true})
+			imagetest.Must(t, err)
+			reverted := ""
+			for _, s := range r.Steps {
+				if s.Status != whittle.Applied {
+					reverted = s.Reason
+				}
+			}
+			if (reverted == "") != (c.reason == "") || !strings.HasSuffix(reverted, c.reason) {
+				t.Errorf("reverted: %q, want %q", reverted, c.reason)
+			}
+		})
+	}
+}
