@@ -86,6 +86,7 @@ var allowed = map[string][]string{
 	"view":                   {},
 	"progress":               {},
 	"tui":                    {"report/page", "view"},
+	"ready":                  {"codec", "outdir", "runs"},
 	"runs":                   {"build", "start", "dockerfile", "project", "states"},
 	"outdir":                 {},
 	"absent":                 {"dockerfile", "dockerfile/ignore", "project", "toml"},
