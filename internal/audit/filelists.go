@@ -3,9 +3,11 @@ package audit
 import (
 	"encoding/csv"
 	"path"
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/rootfs"
 	"whittle.dev/whittle/internal/squeeze"
@@ -19,6 +21,8 @@ type fileLists struct {
 	at map[string][]string
 	// site is the folder to which the paths of a RECORD are relative, by its path.
 	site map[string]string
+	// managed are the ecosystems of the files of system packages and environments.
+	managed map[string]string
 }
 
 // maxList bounds a list of files in bytes.
@@ -33,8 +37,13 @@ func distributionsOf(x *Examined) []python.Distribution {
 	return x.Facts.Graph.Distributions
 }
 
-func readLists(m *rootfs.Image, g *python.Graph) *fileLists {
-	f := &fileLists{at: map[string][]string{}, site: map[string]string{}}
+func readLists(m *rootfs.Image, g *python.Graph, packages []distro.Installed) *fileLists {
+	f := &fileLists{at: map[string][]string{}, site: map[string]string{}, managed: map[string]string{}}
+	for i := range packages {
+		for _, p := range packages[i].Files {
+			f.managed[p] = packages[i].Ecosystem
+		}
+	}
 	if g != nil {
 		for i := range g.Distributions {
 			d := &g.Distributions[i]
@@ -95,13 +104,18 @@ func (f *fileLists) stays(p string, owner whittle.Owner, t *squeeze.Trimmer) str
 			return "its list of files cannot change: " + why
 		}
 	}
-	switch {
-	case len(lists) > 0, listless[owner.Ecosystem]:
+	ecosystem := owner.Ecosystem
+	switch by := f.managed[p]; {
+	case by == "deb" && slices.ContainsFunc(lists, func(l string) bool { return strings.HasPrefix(l, dpkgInfo) }):
 		return ""
-	case owner.Ecosystem == "pypi" && strings.HasSuffix(p, ".pyc"):
+	case by != "" && by != "npm":
+		ecosystem = by
+	case len(lists) > 0, listless[ecosystem]:
+		return ""
+	case ecosystem == "pypi" && strings.HasSuffix(p, ".pyc"):
 		return "" // bytecode that the interpreter wrote is in no RECORD
 	}
-	return "the list of files of its package (" + owner.Ecosystem + ") is not edited"
+	return "the list of files of its package (" + ecosystem + ") is not edited"
 }
 
 // edits are the changes of the lists that name what is removed.

@@ -75,7 +75,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 		return nil, whittle.ErrUnsupported.Errorf("squeezing %s: nothing is removed from an image whose layers runtimes merge differently: layer %d, %.80q", name, m.Ledger.Ambiguous[0].Layer, m.Ledger.Ambiguous[0].Path)
 	}
 	t.trimmer = squeeze.NewTrimmer(m.Image, m.Indexes, m.Ledger, job)
-	t.lists = readLists(m, t.x.Facts.Graph)
+	t.lists = readLists(m, t.x.Facts.Graph, t.x.Facts.Packages)
 	if t.first, t.second, err = squeeze.Trees(ctx, m.Layers(), m.Indexes, m.Ledger, env.Index.Limits.Entries); err != nil {
 		return nil, err
 	}

@@ -204,6 +204,7 @@ func TestTrimLeaves(t *testing.T) {
 		{"in the base's layers", "python-tests", []string{pythonLayer + alpha, "f x 1\n"}, nil, whittle.FixSkipped, "it is the base's"},
 		{"the list is the base's", "python-tests", []string{pythonLayer + recordLine, strings.Split(alpha, recordLine)[0]}, nil, whittle.FixSkipped, "list of files cannot change"},
 		{"a start is in it", "docs-and-locales", []string{pythonLayer, debian + "f usr/share/doc/foo/run.sh \"#!/bin/sh\\n\" mode=0755\n"}, []string{"/usr/share/doc/foo/run.sh"}, whittle.Reverted, "run.sh"},
+		{"a package of apk", "docs-and-locales", []string{pythonLayer, "f lib/apk/db/installed \"P:foo\\nV:1\\nF:usr/share/doc/foo\\nR:manual.html\\n\\n\"\nf usr/share/doc/foo/manual.html 200000\n"}, nil, whittle.FixSkipped, "(apk) is not edited"},
 		{"there is nothing", "package-manager-cache", []string{pythonLayer, alpha}, nil, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

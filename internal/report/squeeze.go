@@ -69,8 +69,9 @@ func squeezeTitle(s *whittle.Squeeze) string {
 	}
 	proof := "the same file system and configuration (proven by two readings)"
 	if s.TreeBefore != nil {
-		proof = fmt.Sprintf("the same file system but for %d paths that %s removed, and the same configuration (proven by two readings)",
-			s.TreeBefore.Paths-s.Tree.Paths, strings.Join(appliedRules(s), ", "))
+		n := s.TreeBefore.Paths - s.Tree.Paths
+		proof = fmt.Sprintf("the same file system but for %d %s that %s removed, and the same configuration (proven by two readings)",
+			n, page.Plural(n, "paths"), strings.Join(appliedRules(s), ", "))
 	}
 	if len(s.Ambiguous) > 0 {
 		proof = "the same file system and configuration as overlay2 merges them (proven by two readings)"
