@@ -133,7 +133,7 @@ func TestVariablesAreKnown(t *testing.T) {
 			rest := strings.TrimPrefix(v, commandline.VariablePrefix)
 			used[rest] = true
 			if !slices.Contains(known, v) && !slices.Contains(commandline.TestVariables, rest) && !strings.HasPrefix(v, commandline.TestPrefix) {
-				t.Errorf("%s reads $%s, which whittle takes for a mistake: name it in testVariables, or WHITTLE_TEST_…", file, v)
+				t.Errorf("%s reads $%s, which whittle takes for a mistake: name it in TestVariables, or WHITTLE_TEST_…", file, v)
 			}
 		}
 	}
