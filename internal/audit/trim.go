@@ -3,7 +3,6 @@ package audit
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -270,7 +269,6 @@ func (t *trimming) prove(ctx context.Context, c *cut, layers []whittle.Layer, in
 
 // harmOf says what a check finds that it did not find before, empty if there is nothing.
 func harmOf(before, after *whittle.Check) string {
-
 	known := map[string]bool{}
 	for i := range before.Problems {
 		known[problemKey(&before.Problems[i])] = true
@@ -401,10 +399,10 @@ func ReadCertificate(file string) (*whittle.Certificate, error) {
 		return nil, whittle.ErrCorrupt.Errorf("reading the certificate %s: %w", filepath.Clean(file), err)
 	}
 	if c.Schema != whittle.CertificateSchema {
-		return nil, errors.Join(whittle.ErrUsage.Errorf("%s is no certificate of squeeze", filepath.Clean(file)))
+		return nil, whittle.ErrUsage.Errorf("%s is no certificate of squeeze", filepath.Clean(file))
 	}
 	return &c, nil
 }
 
-// maxCertificate bounds a certificate: 500,000 paths.
+// maxCertificate bounds a certificate in bytes: about 500,000 paths.
 const maxCertificate = 128 << 20
