@@ -27,7 +27,8 @@ type bench struct {
 	engine         *engine
 	trace          *whittle.Trace // as in [StudyOptions]
 	// usual is how long builds took in the last study, by variant.
-	usual map[string]time.Duration
+	usual      map[string]time.Duration
+	bandwidths []whittle.Bandwidth // see [StudyOptions]
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
 	trial bool
 }
@@ -39,7 +40,11 @@ type engine struct {
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
-	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
+	bandwidths := o.Bandwidths
+	if len(bandwidths) == 0 {
+		bandwidths = whittle.Bandwidths()
+	}
+	return &bench{bandwidths: bandwidths, env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // inFolder is a bench of a copy of the project, which builds with the cache, and

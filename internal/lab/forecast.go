@@ -37,7 +37,9 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 	if err != nil {
 		return nil, err
 	}
-	out.Forecasts = append([]whittle.Forecast{}, p.predicted(out.Forecasts)...)
+	if out.Forecasts, err = p.predicted(ctx, out.Forecasts); err != nil {
+		return nil, err
+	}
 	for _, f := range forecasts.Forecasts {
 		if len(out.Forecasts) == 0 || f.Strategy != fixedStrategy {
 			out.Forecasts = append(out.Forecasts, f)
@@ -72,6 +74,9 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 			f.Notes = append(f.Notes, "it was not run: "+o.Start)
 		}
 		made[f.Strategy] = t
+		if f.Ready, err = p.stopwatch.ready(ctx, t); err != nil {
+			return nil, err
+		}
 	}
 	return made, nil
 }
@@ -81,16 +86,19 @@ const fixedStrategy = "original-fixed"
 
 // predicted is the forecast for the first image with its fixes, as it was before
 // any change, with the actual size added. It is empty if no fix was tried.
-func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
+func (p *prover) predicted(ctx context.Context, before []whittle.Forecast) (_ []whittle.Forecast, err error) {
 	i := slices.IndexFunc(before, func(f whittle.Forecast) bool { return f.Strategy == fixedStrategy })
 	if i < 0 || len(p.steps) == 0 {
-		return nil
+		return []whittle.Forecast{}, nil
 	}
 	f := before[i]
 	for _, v := range p.workshop.bench.project.Variants {
 		if t := p.start[v.Name]; t.image != "" {
 			size := runs.Outcome(p.now[v.Name].Variant).Sizes.Size
 			f.Actual = &size
+			if f.Ready, err = p.stopwatch.ready(ctx, p.now[v.Name]); err != nil {
+				return nil, err
+			}
 			break
 		}
 	}
@@ -100,7 +108,7 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.Applied && s.Finding.SlowsStart }) && p.workshop.startCounts() {
 		f.Notes = append(f.Notes, "fixes were kept that were not counted on, as no start is slower with them")
 	}
-	return []whittle.Forecast{f}
+	return []whittle.Forecast{f}, nil
 }
 
 // strategy builds the Dockerfile of one forecast.
@@ -184,5 +192,9 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advisedIma
 	}
 	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.bench.project.Name, v.Name
 	out.Notes = append(out.Notes, notes...)
+	if err := w.bench.unpack(ctx, x.trial); err != nil {
+		return nil, err
+	}
+	w.bench.estimate(out.Forecasts, x.trial)
 	return out, nil
 }
