@@ -39,9 +39,6 @@ type StartUp struct {
 	// CPU is the time that processors work meanwhile, of all together, nil where it is
 	// not known. What else the machine does hardly changes it.
 	CPU *float64 `json:"cpu"`
-	// Cold is as Wall, without the image's files in the page cache, nil where that was
-	// not measured.
-	Cold *float64 `json:"cold"`
 }
 
 // ReadyTotal is the time to ready at one bandwidth.

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
@@ -30,9 +29,7 @@ run any more or the image gets larger, and says which and why.
 
 No fix is kept that makes a start clearly slower: in repeated runs, by more than
 10 % and 0.1 s of processor time; where that is not known, by 10 % and 0.2 s
-(0.5 s for the image's own start). With --objective ready, one is kept all the
-same if the image is ready sooner, with download and unpacking, at each
---bandwidth. Without --verify nothing is
+(0.5 s for the image's own start). Without --verify nothing is
 measured, and fixes that are known to make starts slower are not made: they leave
 out bytecode, which Python then compiles at each start. --objective size makes
 them all the same, and so does --only RULE without --verify. Neither are fixes
@@ -139,8 +136,7 @@ func fixChoices(f *pflag.FlagSet, o *lab.FixOptions) {
 // fixEffects are the flags that say how fixes are proved and written.
 func fixEffects(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
-	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what a fix is judged by: both (size and start-up, which no fix makes slower), size or ready (time to ready)")
-	bandwidthFlag(f, &o.Bandwidths)
+	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what a fix is judged by: both (size and start-up, which no fix makes slower) or size")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Commits, "commits", false, "one commit for each concern: with --write in a clean git work tree, otherwise patches for git am")
@@ -192,15 +188,11 @@ func knownStrategy(name string) error {
 		whittle.DidYouMean(name, lab.Strategies(), "the strategies are "+strings.Join(lab.Strategies(), ", ")))
 }
 
-func bandwidthFlag(f *pflag.FlagSet, all *[]whittle.Bandwidth) {
-	f.Var(flagvalue.Bandwidths(all), "bandwidth", "a rate at which the time to ready is worked out, such as 100Mbit/s or 50MB/s (repeatable; default 1Gbit/s and 100Mbit/s)")
-}
-
 func knownObjective(name string) error {
 	if slices.Contains(lab.Objectives(), name) {
 		return nil
 	}
-	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), ", ")))
+	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), " and ")))
 }
 
 func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions, out *output[*whittle.Repair]) error {

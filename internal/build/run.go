@@ -65,9 +65,6 @@ type Command struct {
 	// Repeat runs the command so often while it succeeds, each time in a
 	// fresh container; 0 is once.
 	Repeat int
-	// Cold runs it so often once more, each time without the image's files in the page
-	// cache. Only a private engine's can be removed from there.
-	Cold int
 	// Sites are the folders of installed packages in the image, in which a .pth
 	// file makes interpreters record what they import; without any, nothing is
 	// recorded. A command with a Repeat is run once more for it, so that its times
@@ -92,9 +89,6 @@ type RunResult struct {
 	// containers' own start and what a Watch does included. It is empty where that is
 	// not known: only a private engine's is.
 	CPU []time.Duration
-	// Cold has one duration for each run without the image's files in the page cache,
-	// none where that was not possible.
-	Cold []time.Duration
 	// Stdout and Stderr hold the first and the last 64 KiB of each output.
 	Stdout, Stderr []byte
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
@@ -221,8 +215,6 @@ type image struct {
 	beside   *neighbours // nil where there are none, and no network
 	// secrets are the IDs of those that lie in /run/secrets.
 	secrets []string
-	// evict removes the files of images from the page cache, nil where nothing can.
-	evict func(context.Context) error
 }
 
 // within builds d and calls do with the image before the build ends.
@@ -259,9 +251,6 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		img, err := newImage(c, res, e.guard, j)
 		if err != nil {
 			return nil, err
-		}
-		if e.daemon != nil {
-			img.evict = func(ctx context.Context) error { return buildkitd.Evict(ctx, e.daemon.Root()) }
 		}
 		built = true
 		timer.Stop() // a run has its own time limit
@@ -352,9 +341,6 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 		if !r.OK() {
 			break
 		}
-	}
-	if err := img.cold(ctx, plain, &r); err != nil {
-		return r, err
 	}
 	if c.Repeat > 0 && img.notesImports(c) {
 		again := r

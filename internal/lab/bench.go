@@ -27,8 +27,7 @@ type bench struct {
 	engine         *engine
 	trace          *whittle.Trace // as in [StudyOptions]
 	// usual is how long builds took in the last study, by variant.
-	usual      map[string]time.Duration
-	bandwidths []whittle.Bandwidth // see [StudyOptions]
+	usual map[string]time.Duration
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
 	trial bool
 }
@@ -40,11 +39,7 @@ type engine struct {
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
-	bandwidths := o.Bandwidths
-	if len(bandwidths) == 0 {
-		bandwidths = whittle.Bandwidths()
-	}
-	return &bench{bandwidths: bandwidths, env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
+	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // inFolder is a bench of a copy of the project, which builds with the cache, and

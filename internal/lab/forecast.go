@@ -37,9 +37,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 	if err != nil {
 		return nil, err
 	}
-	if out.Forecasts, err = p.predicted(ctx, out.Forecasts); err != nil {
-		return nil, err
-	}
+	out.Forecasts = append([]whittle.Forecast{}, p.predicted(out.Forecasts)...)
 	for _, f := range forecasts.Forecasts {
 		if len(out.Forecasts) == 0 || f.Strategy != fixedStrategy {
 			out.Forecasts = append(out.Forecasts, f)
@@ -74,9 +72,6 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 			f.Notes = append(f.Notes, "it was not run: "+o.Start)
 		}
 		made[f.Strategy] = t
-		if f.Ready, err = p.stopwatch.ready(ctx, t); err != nil {
-			return nil, err
-		}
 	}
 	return made, nil
 }
@@ -86,19 +81,16 @@ const fixedStrategy = "original-fixed"
 
 // predicted is the forecast for the first image with its fixes, as it was before
 // any change, with the actual size added. It is empty if no fix was tried.
-func (p *prover) predicted(ctx context.Context, before []whittle.Forecast) (_ []whittle.Forecast, err error) {
+func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	i := slices.IndexFunc(before, func(f whittle.Forecast) bool { return f.Strategy == fixedStrategy })
 	if i < 0 || len(p.steps) == 0 {
-		return []whittle.Forecast{}, nil
+		return nil
 	}
 	f := before[i]
 	for _, v := range p.workshop.bench.project.Variants {
 		if t := p.start[v.Name]; t.image != "" {
 			size := runs.Outcome(p.now[v.Name].Variant).Sizes.Size
 			f.Actual = &size
-			if f.Ready, err = p.stopwatch.ready(ctx, p.now[v.Name]); err != nil {
-				return nil, err
-			}
 			break
 		}
 	}
@@ -108,7 +100,7 @@ func (p *prover) predicted(ctx context.Context, before []whittle.Forecast) (_ []
 	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.Applied && s.Finding.SlowsStart }) && p.workshop.startCounts() {
 		f.Notes = append(f.Notes, "fixes were kept that were not counted on, as no start is slower with them")
 	}
-	return []whittle.Forecast{f}, nil
+	return []whittle.Forecast{f}
 }
 
 // strategy builds the Dockerfile of one forecast.
@@ -192,9 +184,5 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advisedIma
 	}
 	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.bench.project.Name, v.Name
 	out.Notes = append(out.Notes, notes...)
-	if err := w.bench.unpack(ctx, x.trial); err != nil {
-		return nil, err
-	}
-	w.bench.estimate(out.Forecasts, x.trial)
 	return out, nil
 }

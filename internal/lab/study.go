@@ -49,10 +49,7 @@ type StudyOptions struct {
 	// and Force are as in [FixOptions].
 	// Objective says how a fix is judged; empty is [ObjectiveBoth], which makes none
 	// that makes a start slower.
-	Fix bool
-	// Bandwidths are those at which the time to ready is shown; empty is
-	// [whittle.Bandwidths].
-	Bandwidths   []whittle.Bandwidth
+	Fix          bool
 	Risk         whittle.Risk
 	Objective    string
 	Write, Force bool
@@ -82,9 +79,6 @@ func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, 
 	subjects, err := s.readAll(ctx)
 	defer closeAll(subjects)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.readyAll(ctx); err != nil {
 		return nil, err
 	}
 	out := s.report(subjects)

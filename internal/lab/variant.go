@@ -256,9 +256,6 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 	if err != nil {
 		return err
 	}
-	if len(own) > 0 && !b.quick {
-		own[0].Repeat, own[0].Cold = startups, startups
-	}
 	jobs := make([]job, len(commands))
 	for i := range jobs {
 		jobs[i] = job{commands[i], process, nil}

@@ -50,10 +50,6 @@ func StartUp(run *whittle.CommandRun) *whittle.StartUp {
 		cpu := runs.Median(run.CPU)
 		s.CPU = &cpu
 	}
-	if len(run.Cold) > 0 {
-		cold := runs.Median(run.Cold)
-		s.Cold = &cold
-	}
 	return s
 }
 

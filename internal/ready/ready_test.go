@@ -63,11 +63,11 @@ func TestEstimate(t *testing.T) {
 func TestMeasure(t *testing.T) {
 	img := imagetest.New(t, imagetest.Gzip, "f a 1000\n")
 	v := &whittle.Variant{Inspect: &whittle.Inspection{Sizes: whittle.Sizes{Size: 1000, Download: of(int64(500))}, Layers: []whittle.LayerRow{{Entries: 1}}},
-		Run: whittle.RunFacts{Commands: []whittle.CommandRun{{Name: "help", Status: whittle.Runs, Seconds: []float64{3, 1, 2}, CPU: []float64{0.5, 0.4, 0.6}, Cold: []float64{5, 4, 9}},
+		Run: whittle.RunFacts{Commands: []whittle.CommandRun{{Name: "help", Status: whittle.Runs, Seconds: []float64{3, 1, 2}, CPU: []float64{0.5, 0.4, 0.6}},
 			{Name: "CMD", Own: true, Status: whittle.Fails, Seconds: []float64{9}}}}}
 	r, err := Measure(t.Context(), img, v, t.TempDir(), whittle.Bandwidths())
 	imagetest.Must(t, err)
-	if *r.Download != 500 || *r.Unpack <= 0 || r.Start.Name != "help" || r.Start.Wall != 2 || *r.Start.CPU != 0.5 || *r.Start.Cold != 5 || r.Start.Runs != 3 || len(r.Totals) != 2 || len(r.Notes) != 0 {
+	if *r.Download != 500 || *r.Unpack <= 0 || r.Start.Name != "help" || r.Start.Wall != 2 || *r.Start.CPU != 0.5 || r.Start.Runs != 3 || len(r.Totals) != 2 || len(r.Notes) != 0 {
 		t.Errorf("%+v, %+v", r, r.Start)
 	}
 	v.Run.Commands[0].Status = whittle.Fails

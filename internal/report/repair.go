@@ -130,7 +130,6 @@ func repairSections(d *page.Document, level int, r *whittle.Repair, verbose bool
 		}
 		d.Add(verifiedWords(v))
 		if verbose {
-			readySection(d, level+1, verifiedReady(v))
 			verifiedRows(d, level+1, v)
 		}
 	}

@@ -53,6 +53,3 @@ func (d *Daemon) Ended() error { return nil }
 
 // Stop ends the daemon.
 func (d *Daemon) Stop() error { return nil }
-
-// Evict removes the files of a daemon's images from the page cache.
-func Evict(context.Context, string) error { return nil }

@@ -9,9 +9,7 @@ import (
 )
 
 // TestLoadedMachine: where the processor time is known, a clean-up is reverted if the start
-// works longer without it, and never because a loaded machine makes it take longer. The
-// time to ready has five runs of the start, and five without the page cache, also where a
-// quick study ran it once.
+// works longer without it, and never because a loaded machine makes it take longer.
 func TestLoadedMachine(t *testing.T) {
 	for _, c := range []struct {
 		name                 string
@@ -47,16 +45,6 @@ func TestLoadedMachine(t *testing.T) {
 			}
 			if (reverted == "") != (c.reason == "") || !strings.HasSuffix(reverted, c.reason) {
 				t.Errorf("reverted: %q, want %q", reverted, c.reason)
-			}
-			v := r.Verified.Variants[0]
-			for at, ready := range map[string]*whittle.Ready{"before": v.Before.Ready, "after": v.After.Ready} {
-				if ready == nil || ready.Unpack == nil || ready.Start == nil {
-					t.Fatalf("%s: %+v", at, ready)
-				}
-				s := ready.Start
-				if s.Runs < startups || s.CPU == nil || s.Cold == nil || *s.Cold != 2*s.Wall {
-					t.Errorf("%s: %+v, %+v", at, ready, s)
-				}
 			}
 		})
 	}
