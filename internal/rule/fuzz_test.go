@@ -12,6 +12,9 @@ import (
 // FuzzRules asks all rules about an image of which the Dockerfile says
 // anything: no panic, no endless loop, and every fix can be applied.
 func FuzzRules(f *testing.F) {
+	if testing.Short() {
+		f.Skip(allCases)
+	}
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
 		f.Fatal(err)

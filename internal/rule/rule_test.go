@@ -38,6 +38,10 @@ func cases(t *testing.T) []string {
 	return files
 }
 
+// allCases is why a test that asks all rules about all cases is not for -short:
+// TestRules asks each case's rules, and with the race detector each test takes minutes.
+const allCases = "all rules about all cases: minutes with the race detector"
+
 // TestRules asks each case's rules and applies their fixes.
 func TestRules(t *testing.T) {
 	for _, name := range cases(t) {
@@ -293,6 +297,9 @@ func constructors(t *testing.T) []string {
 // TestNothingKnown: rules find nothing, and do not fall over, where only the
 // files of an image are known.
 func TestNothingKnown(t *testing.T) {
+	if testing.Short() {
+		t.Skip(allCases)
+	}
 	for _, name := range cases(t) {
 		_, c := readCase(t, name)
 		full := c.pass(t)

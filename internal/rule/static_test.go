@@ -12,6 +12,9 @@ import (
 // TestStaticCases: what the text of a case shows, its image shows, too, if it has what the
 // case's rules look at.
 func TestStaticCases(t *testing.T) {
+	if testing.Short() {
+		t.Skip(allCases)
+	}
 	names, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
 		t.Fatal(err)
