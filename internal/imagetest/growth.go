@@ -41,6 +41,9 @@ type Growth struct {
 	// Most is the largest size that is tried: 8 times the size of the smaller
 	// of the two inputs that are compared.
 	Most int
+	// Least is the smallest size that is tried. Below it the work may grow with the
+	// square, up to a limit that the code keeps.
+	Least int
 	// Make makes the input of a size, and returns what is done with it, any
 	// number of times.
 	Make func(n int) func()
@@ -71,7 +74,7 @@ func Linear(t *testing.T, cases ...Growth) {
 func (g *Growth) compare() string {
 	defer collectorOff()()
 	most := max(g.Most/growthStep, 1)
-	n := max(most/256, 1)
+	n := max(most/256, g.Least, 1)
 	small := measure(g.Make(n))
 	for small.cpu < growthFrom && n < most {
 		n = min(2*n, most)

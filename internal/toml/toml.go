@@ -84,12 +84,24 @@ func wanted(kind string) string {
 	return "another value"
 }
 
-// keys counts the keys of tables.
+// keys counts what the library looks at. It has one list of all tables and keys, and
+// looks through what comes after a table for each key of it; what an element of an
+// array of tables has leaves the list with the next element (internal/tracker/seen.go of
+// go-toml 2.4.3).
 type keys struct {
-	steps int64
-	// ids are those of tables by their parent's, counts what they have.
-	ids    map[child]int32
-	counts []int32
+	steps   int64
+	entries []entry
+	ids     map[child]int32
+	live    int64 // how long the list is
+	// shifted says that what left the list was not the end of it: what comes after a
+	// table is taken for the whole list then.
+	shifted bool
+}
+
+type entry struct {
+	parent int32
+	at     int64 // its place in the list
+	below  int64 // how many of the list are in it
 }
 
 type child struct {
@@ -100,50 +112,57 @@ type child struct {
 // bounded says whether a file's tables are within the limits. What does not
 // parse is the library's to report.
 func bounded(src []byte) error {
-	k := keys{ids: map[child]int32{}, counts: []int32{0}}
+	k := keys{ids: map[child]int32{}, entries: []entry{{parent: -1}}, live: 1}
 	p := unstable.Parser{}
 	p.Reset(src)
 	table := int32(0)
 	for p.NextExpression() {
 		e := p.Expression()
-		from := table
-		if e.Kind != unstable.KeyValue {
-			from = 0
+		if e.Kind == unstable.KeyValue {
+			at, err := k.enter(table, e)
+			if err != nil {
+				return err
+			}
+			if err := k.value(at, e.Value()); err != nil {
+				return err
+			}
+			continue
 		}
-		at, err := k.enter(from, e)
+		at, err := k.enter(0, e)
 		if err != nil {
 			return err
 		}
-		switch e.Kind {
-		case unstable.KeyValue:
-			k.value(e.Value())
-		default:
-			table = at
-		}
-		if k.steps > maxSteps {
-			return whittle.ErrLimit.Errorf("a table has more keys than are read (about 10,000)")
-		}
+		table = at
 	}
 	return nil
 }
 
-// enter follows the key of an expression from a table. An element of an array
-// of tables is a table of its own.
+// enter follows the key of an expression from a table.
 func (k *keys) enter(from int32, e *unstable.Node) (int32, error) {
 	parts := 0
 	for it := e.Key(); it.Next(); {
 		if parts++; parts > maxParts {
 			return 0, whittle.ErrLimit.Errorf("a key has more than %d parts", maxParts)
 		}
-		k.steps += int64(k.counts[from])
 		c := child{from, string(it.Node().Data)}
 		id, ok := k.ids[c]
-		if !ok {
-			k.counts[from]++
+		switch {
+		case !ok && k.shifted:
+			k.steps += k.live
+		case !ok:
+			k.steps += k.live - k.entries[from].at
+		default:
+			k.steps += max(k.entries[id].at-k.entries[from].at, 1)
 		}
-		if !ok || e.Kind == unstable.ArrayTable && it.IsLast() {
-			id = int32(len(k.counts))
-			k.counts = append(k.counts, 0)
+		if k.steps > maxSteps {
+			return 0, whittle.ErrLimit.Errorf("a table has more keys than are read (about 10,000)")
+		}
+		switch {
+		case !ok:
+			id = k.add(from)
+			k.ids[c] = id
+		case e.Kind == unstable.ArrayTable && it.IsLast():
+			id = k.again(id)
 			k.ids[c] = id
 		}
 		from = id
@@ -151,21 +170,50 @@ func (k *keys) enter(from int32, e *unstable.Node) (int32, error) {
 	return from, nil
 }
 
+// add appends to the list.
+func (k *keys) add(parent int32) int32 {
+	k.entries = append(k.entries, entry{parent: parent, at: k.live})
+	k.live++
+	for p := parent; p >= 0; p = k.entries[p].parent {
+		k.entries[p].below++
+	}
+	return int32(len(k.entries) - 1)
+}
+
+// again begins the next element of an array of tables: what the last one has leaves the
+// list.
+func (k *keys) again(id int32) int32 {
+	was := k.entries[id]
+	k.steps += k.live
+	k.shifted = k.shifted || was.at+was.below+1 != k.live
+	k.live -= was.below
+	for p := was.parent; p >= 0; p = k.entries[p].parent {
+		k.entries[p].below -= was.below
+	}
+	k.entries = append(k.entries, entry{parent: was.parent, at: was.at})
+	return int32(len(k.entries) - 1)
+}
+
 // value counts the keys of tables in one line.
-func (k *keys) value(n *unstable.Node) {
+func (k *keys) value(in int32, n *unstable.Node) error {
 	if n.Kind != unstable.Array && n.Kind != unstable.InlineTable {
-		return
+		return nil
 	}
-	count := int64(0)
 	for it := n.Children(); it.Next(); {
-		c := it.Node()
-		if c.Kind == unstable.KeyValue {
-			for key := c.Key(); key.Next(); {
-				k.steps += count
+		c, at := it.Node(), in
+		switch c.Kind {
+		case unstable.KeyValue:
+			var err error
+			if at, err = k.enter(in, c); err != nil {
+				return err
 			}
-			count++
 			c = c.Value()
+		case unstable.Array, unstable.InlineTable:
+			at = k.add(in)
 		}
-		k.value(c)
+		if err := k.value(at, c); err != nil {
+			return err
+		}
 	}
+	return nil
 }

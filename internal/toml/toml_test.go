@@ -14,8 +14,8 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 )
 
-// TestLinear: the time over a file grows with it, whatever its tables are. At
-// the limit it stops growing.
+// TestLinear: the time over a file grows with it, whatever its tables are. The library
+// takes the square of the keys of a table, so that this begins where the limit is.
 func TestLinear(t *testing.T) {
 	for name, c := range map[string]struct {
 		most int
@@ -36,7 +36,7 @@ func TestLinear(t *testing.T) {
 		"comments":              {4_000_000, func(n int) string { return strings.Repeat("#\n", n) }},
 		"open strings":          {4_000_000, func(n int) string { return "a = '''" + strings.Repeat("''\n", n) }},
 	} {
-		imagetest.Linear(t, imagetest.Growth{Name: name, Most: c.most, Make: func(n int) func() {
+		imagetest.Linear(t, imagetest.Growth{Name: name, Most: c.most, Least: 12_000, Make: func(n int) func() {
 			src := []byte(c.text(n))
 			return func() {
 				var v map[string]any
@@ -53,6 +53,12 @@ func TestLimits(t *testing.T) {
 	}{
 		{imagetest.Lines(9_000, "a%d = 1\n"), nil},
 		{imagetest.Lines(12_000, "a%d = 1\n"), whittle.ErrLimit},
+		{imagetest.Lines(5_000, "[a.b%d.c]\nd = 1\n"), nil},
+		{imagetest.Lines(8_000, "[a.b%d.c]\nd = 1\n"), whittle.ErrLimit}, // three of the list for each
+		{"[metadata.files]\n" + imagetest.Lines(800, "a%d = ["+strings.Repeat("{file = 'a', hash = 'b'}, ", 30)+"]\n"), nil},
+		{"[metadata.files]\n" + imagetest.Lines(5_000, "a%d = ["+strings.Repeat("{file = 'a', hash = 'b'}, ", 30)+"]\n"), whittle.ErrLimit},
+		{imagetest.Lines(3_000, "[[b]]\nx = 1\n[t%d]\n"), nil},
+		{imagetest.Lines(30_000, "[[b]]\nx = 1\n[t%d]\n"), whittle.ErrLimit},
 		{imagetest.Lines(30_000, "[[package]]\nname = 'a%d'\n"), nil},
 		{strings.Repeat("a.", maxParts-1) + "a = 1\n", nil},
 		{strings.Repeat("a.", maxParts) + "a = 1\n", whittle.ErrLimit},
