@@ -83,7 +83,7 @@ func TestLinear(t *testing.T) {
 		name, want string
 		growth     Growth
 	}{
-		{"square beside a line", "the time grows", growing(1<<18, func(n float64) float64 { return n*n/8 + 1000*n })},
+		{"square beside a line", "the time grows", growing(1<<18, func(n float64) float64 { return n*n/8 + 100*n })},
 		{"power of 1.7", "the time grows", growing(1<<20, func(n float64) float64 { return math.Pow(n, 1.7) })},
 		{"memory that is a square", "the memory grows", Growth{Most: 1 << 16, Make: func(n int) func() { return func() { kept = make([]byte, n*n/64) } }}},
 		{"line", "", growing(1<<28, func(n float64) float64 { return n })},
