@@ -47,8 +47,8 @@ func TestHealth(t *testing.T) {
 		// The group ends before the score is shown.
 		t.Run(name, func(t *testing.T) {
 			t.Run("as it is", func(t *testing.T) { h.healthy(t, &score, archive) })
-			for _, b := range breakages {
-				if b.project == name {
+			for i, b := range breakages {
+				if b.project == name && (i%4 == 0 || os.Getenv("WHITTLE_HEALTH") != "few") {
 					t.Run(b.name, func(t *testing.T) { h.broken(t, &score, archive, b) })
 				}
 			}
@@ -99,7 +99,7 @@ type health struct {
 func gatedHealth(t *testing.T) *health {
 	t.Helper()
 	if os.Getenv("WHITTLE_HEALTH") == "" {
-		t.Skip("builds real images: set WHITTLE_HEALTH=1 (scripts/test does)")
+		t.Skip("builds real images: set WHITTLE_HEALTH=few (scripts/test does) or all")
 	}
 	return newHealth(t)
 }

@@ -26,7 +26,7 @@ import (
 // patience is how long a tab may take for all that is done in it: the machine may
 // be busy with the other steps of scripts/test. Nothing waits for a time, only for
 // what is to be seen.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 // reports is the folder that TestReports of internal/report/html has written into.
 var reports = os.Getenv("WHITTLE_REPORTS")
