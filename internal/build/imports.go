@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -56,15 +55,7 @@ func importsLine() string {
 // file that it reads when it starts. They hide no file of the image.
 func (img image) importMounts(ctx context.Context, sites []string) ([]gateway.Mount, error) {
 	name := llb.WithCustomName("[internal] files that note imports")
-	def, err := llb.Scratch().File(llb.Mkfile("/log", 0o666, nil), name).File(llb.Mkfile("/pth", 0o444, []byte(importsLine())), name).Marshal(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("making the files that note imports: %w", err)
-	}
-	res, err := img.client.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
-	if err != nil {
-		return nil, err
-	}
-	ref, err := res.SingleRef()
+	ref, err := img.solve(ctx, llb.Scratch().File(llb.Mkfile("/log", 0o666, nil), name).File(llb.Mkfile("/pth", 0o444, []byte(importsLine())), name))
 	if err != nil {
 		return nil, err
 	}
