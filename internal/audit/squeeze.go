@@ -343,12 +343,9 @@ func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string
 	}
 	row = &whittle.TreeImage{ImageFacts: factsOf(img), Ambiguous: l.Ambiguous}
 	row.Verified = verified
-	tree = squeeze.FromLedger(indexes, l)
-	row.Tree = tree.Sum()
-	second := squeeze.Reading{Entries: env.Index.Limits.Entries}
-	if again, err = second.Tree(ctx, img.Layers()); err != nil {
+	if tree, again, err = squeeze.Trees(ctx, img.Layers(), indexes, l, env.Index.Limits.Entries); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	row.Second = again.Sum()
+	row.Tree, row.Second = tree.Sum(), again.Sum()
 	return row, tree, again, nil
 }
