@@ -33,16 +33,11 @@ type record struct {
 // readRecords reads a layer once, and compares it with its diff ID. most bounds the
 // number of entries.
 func readRecords(ctx context.Context, layer whittle.Layer, most int) ([]record, error) {
-	src, err := layer.Open(ctx)
+	plain, err := openTar(ctx, layer)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	plain, release, err := codec.Decompress(bufio.NewReaderSize(reader{ctx, src}, 256<<10))
-	if err != nil {
-		return nil, err
-	}
-	defer release()
+	defer plain.close()
 	sum := sha256.New()
 	all := io.TeeReader(plain, sum)
 	var out []record
@@ -69,13 +64,39 @@ func readRecords(ctx context.Context, layer whittle.Layer, most int) ([]record, 
 	if _, err := io.Copy(io.Discard, all); err != nil {
 		return nil, err
 	}
-	if _, err := io.Copy(io.Discard, src); err != nil { // so that the layer's reader verifies its blob
+	if _, err := io.Copy(io.Discard, plain.stored); err != nil { // so that the layer's reader verifies its blob
 		return nil, err
 	}
 	if got := whittle.SHA256([32]byte(sum.Sum(nil))); layer.DiffID() != "" && got != layer.DiffID() {
 		return nil, whittle.ErrCorrupt.Errorf("its content has the digest %s, the configuration says %s", got, layer.DiffID())
 	}
 	return out, nil
+}
+
+// layerTar is a layer's uncompressed tar, and the bytes that it is read from.
+type layerTar struct {
+	io.Reader
+	stored  io.ReadCloser
+	release func()
+}
+
+// openTar opens a layer's tar, which is to be closed.
+func openTar(ctx context.Context, layer whittle.Layer) (*layerTar, error) {
+	stored, err := layer.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plain, release, err := codec.Decompress(bufio.NewReaderSize(reader{ctx, stored}, 256<<10))
+	if err != nil {
+		_ = stored.Close()
+		return nil, err
+	}
+	return &layerTar{plain, stored, release}, nil
+}
+
+func (t *layerTar) close() {
+	t.release()
+	_ = t.stored.Close()
 }
 
 // reader ends when its context does.

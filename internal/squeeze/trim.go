@@ -2,7 +2,6 @@ package squeeze
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
 )
@@ -249,16 +247,11 @@ func (t *Trimmer) edited(ctx context.Context, l whittle.Layer, idx *whittle.Inde
 	if len(edits) == 0 {
 		return nil, nil
 	}
-	src, err := l.Open(ctx)
+	plain, err := openTar(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	plain, release, err := codec.Decompress(bufio.NewReaderSize(reader{ctx, src}, 256<<10))
-	if err != nil {
-		return nil, err
-	}
-	defer release()
+	defer plain.close()
 	var records bytes.Buffer
 	r, w := tar.NewReader(plain), tar.NewWriter(&records)
 	for i := 0; i < len(idx.Entries); i++ {
