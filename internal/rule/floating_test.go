@@ -20,12 +20,8 @@ func TestFloatingBaseNamesNoVersion(t *testing.T) {
 	if testing.Short() {
 		t.Skip(allCases)
 	}
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	edits := 0
-	for _, file := range files {
+	for _, file := range cases(t) {
 		_, c := readCase(t, file)
 		source := c.parts["Dockerfile"]
 		if source == nil || fixedPython.Match(source) || strings.Contains(string(source), "ARG ") {

@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -15,11 +14,7 @@ func FuzzRules(f *testing.F) {
 	if testing.Short() {
 		f.Skip(allCases)
 	}
-	names, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range names {
+	for _, name := range cases(f) {
 		ar, err := txtar.ParseFile(name)
 		if err != nil {
 			f.Fatal(err)

@@ -29,7 +29,7 @@ import (
 var update = flag.Bool("update", false, "write the expected findings")
 
 // cases lists the txtar files.
-func cases(t *testing.T) []string {
+func cases(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {

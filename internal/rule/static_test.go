@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -15,12 +14,8 @@ func TestStaticCases(t *testing.T) {
 	if testing.Short() {
 		t.Skip(allCases)
 	}
-	names, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := 0
-	for _, name := range names {
+	for _, name := range cases(t) {
 		_, c := readCase(t, name)
 		if c.parts["Dockerfile"] == nil || name == "testdata/floating-base_silent_unknown_version.txtar" {
 			continue // or its image does not say its version, without which there is nothing to advise
