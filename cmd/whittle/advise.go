@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
@@ -104,7 +105,7 @@ func (a *app) adviseCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&file, "file", "f", "", "the Dockerfile that made the image")
 	f.StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
-	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
+	projectFlag(f, &o.Project)
 	f.Var(names{&o.Only}, "only", "use only these rules (repeatable)")
 	f.Var(names{&study.Only}, "variant", "for a project: only these variants (repeatable)")
 	f.StringArrayVar(&study.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
@@ -267,6 +268,11 @@ func each[T any](w io.Writer, all []T, show func(T) error) error {
 		}
 	}
 	return nil
+}
+
+// projectFlag is --project, which [projectOption] completes.
+func projectFlag(f *pflag.FlagSet, dir *string) {
+	f.StringVar(dir, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
 }
 
 // projectOption is the folder of --project, or this folder where it is a project.

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/lab"
 )
 
@@ -35,6 +37,33 @@ func inputFlags(f *pflag.FlagSet, in *lab.Inputs) {
 	f.StringArrayVar(&in.CacheFrom, "cache-from", nil, "a cache for builds, as buildx has it: type=local,src=FOLDER, type=registry,ref=IMAGE or type=gha (repeatable)")
 	f.StringArrayVar(&in.CacheTo, "cache-to", nil, "where to put the cache of builds: type=local,dest=FOLDER, type=registry,ref=IMAGE, type=gha or type=inline (repeatable)")
 	f.StringArrayVar(&in.Allow, "allow", nil, "let whittle.yaml use something outside the project: fs.read=PATH, fs.write=PATH, env=NAME, ssh or cache-to (repeatable); also $WHITTLE_ALLOW, with commas")
+}
+
+// runOptions are the options of what runs in an image.
+type runOptions struct {
+	*audit.RunOptions
+	lines []string // of --command
+}
+
+// flags adds them. command and patience say what two of them are for.
+func (o *runOptions) flags(f *pflag.FlagSet, command, patience string) {
+	projectFlag(f, &o.Project)
+	f.StringArrayVar(&o.lines, "command", nil, command+" (repeatable)")
+	f.Var(seconds{&o.Patience}, "patience", patience)
+	inputFlags(f, &o.Inputs)
+}
+
+// complete reads what the options say.
+func (o *runOptions) complete() (err error) {
+	for _, line := range o.lines {
+		words, err := dockerfile.Words(line)
+		if err != nil {
+			return fmt.Errorf("--command: %w", err)
+		}
+		o.Commands = append(o.Commands, words)
+	}
+	o.Project, err = projectOption(o.Project)
+	return err
 }
 
 // knownCommand refuses words behind the program's name that are no command.

@@ -12,7 +12,6 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
-	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
@@ -37,7 +36,7 @@ engine, the network or this machine failed.`
 
 func (a *app) checkCommand() *cobra.Command {
 	var o audit.CheckOptions
-	var lines []string
+	runs := runOptions{RunOptions: &o.RunOptions}
 	var list, all bool
 	var standIn string
 	var out *output[checkResult]
@@ -64,7 +63,7 @@ func (a *app) checkCommand() *cobra.Command {
 					return err
 				}
 				a.sources = args[0]
-				return a.checkProject(cmd, args[0], o.Run || len(lines) > 0, func(c *whittle.Check) error { return showCheck(out, checkResult{c, all}) })
+				return a.checkProject(cmd, args[0], o.Run || len(runs.lines) > 0, func(c *whittle.Check) error { return showCheck(out, checkResult{c, all}) })
 			}
 			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
 				return err
@@ -74,10 +73,7 @@ func (a *app) checkCommand() *cobra.Command {
 					return err
 				}
 			}
-			if o.Commands, err = commandLines(lines); err != nil {
-				return err
-			}
-			if o.Project, err = projectOption(o.Project); err != nil {
+			if err := runs.complete(); err != nil {
 				return err
 			}
 			env, err := a.env()
@@ -95,29 +91,14 @@ func (a *app) checkCommand() *cobra.Command {
 	f.BoolVar(&list, "list", false, "list the checks")
 	f.StringVar(&standIn, "image", "", "for a project: check this image, which was built of it")
 	f.BoolVar(&all, "all", false, "show everything: all places of each cause and the way to it, all warnings and notes")
-	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
-	f.StringArrayVar(&lines, "command", nil, "another command line that must work (repeatable)")
 	f.BoolVar(&o.Run, "run", false, "also run what the image starts, and compare")
 	o.Patience = 10 * time.Second
-	f.Var(seconds{&o.Patience}, "patience", "with --run: how long to watch an entry point that keeps running")
-	inputFlags(f, &o.Inputs)
+	runs.flags(f, "another command line that must work", "with --run: how long to watch an entry point that keeps running")
 	out = newOutput(a, cmd, checkForms(a)...)
 	out.results, out.outputs = checkResult.results, func(v checkResult) step {
 		return step{{"status", string(v.c.Verdict)}, {"problems", strconv.Itoa(len(v.c.Problems))}}
 	}
 	return cmd
-}
-
-// commandLines are the words of command lines.
-func commandLines(lines []string) (commands [][]string, err error) {
-	for _, line := range lines {
-		words, err := dockerfile.Words(line)
-		if err != nil {
-			return nil, fmt.Errorf("--command: %w", err)
-		}
-		commands = append(commands, words)
-	}
-	return commands, nil
 }
 
 func (a *app) listChecks() error {

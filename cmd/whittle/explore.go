@@ -75,7 +75,7 @@ layers are known, and findings have fixes.`,
 	f := cmd.Flags()
 	f.StringVarP(&file, "file", "f", "", "the Dockerfile that made the image")
 	f.StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
-	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
+	projectFlag(f, &o.Project)
 	return cmd
 }
 

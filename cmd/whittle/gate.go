@@ -105,7 +105,7 @@ which is no pass.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "file", "f", "", "the Dockerfile that made the image")
 	f.StringVar(&o.target, "target", "", "the stage of the Dockerfile that was built")
-	f.StringVar(&o.advise.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
+	projectFlag(f, &o.advise.Project)
 	f.StringVarP(&o.config, "config", "c", "", "the project's configuration (default: whittle.yaml, or [tool.whittle] of pyproject.toml)")
 	f.StringVar(&o.baseline, "baseline", "", "compare with this in place of gate.baseline: an image, a file, git:COMMIT, or none")
 	f.Var(names{&o.study.Only}, "variant", "for a project: this variant, where it has several")

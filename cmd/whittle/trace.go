@@ -34,7 +34,7 @@ line or the input is wrong; 3 the engine, the network or this machine failed.`
 
 func traceCommand(a *app) *cobra.Command {
 	var o audit.TraceOptions
-	var lines []string
+	runs := runOptions{RunOptions: &o.RunOptions}
 	var all bool
 	var out *output[*whittle.Trace]
 	cmd := &cobra.Command{
@@ -46,11 +46,7 @@ func traceCommand(a *app) *cobra.Command {
 			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
 				return err
 			}
-			var err error
-			if o.Commands, err = commandLines(lines); err != nil {
-				return err
-			}
-			if o.Project, err = projectOption(o.Project); err != nil {
+			if err := runs.complete(); err != nil {
 				return err
 			}
 			env, err := a.env()
@@ -73,13 +69,10 @@ func traceCommand(a *app) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Project, "project", "", "the folder of the project that made the image (default: this folder, if it has a project)")
-	f.StringArrayVar(&lines, "command", nil, "another command line to trace (repeatable)")
+	o.Patience = audit.TracePatience
+	runs.flags(f, "another command line to trace", "how long to watch an entry point that keeps running and does not answer")
 	f.BoolVar(&o.Test, "test", false, "also trace the project's tests (test: of whittle.yaml)")
 	f.BoolVar(&all, "all", false, "show all owners, and all paths that were missing")
-	o.Patience = audit.TracePatience
-	f.Var(seconds{&o.Patience}, "patience", "how long to watch an entry point that keeps running and does not answer")
-	inputFlags(f, &o.Inputs)
 	out = newOutput(a, cmd,
 		form[*whittle.Trace]{formatText, func(w io.Writer, st page.Style, t *whittle.Trace) error {
 			st.Verbose = all

@@ -16,28 +16,32 @@ import (
 	"whittle.dev/whittle/internal/start"
 )
 
+// RunOptions say what of an image runs, and with what.
+type RunOptions struct {
+	// Project is the folder of the project that made the image; empty if it is not
+	// known.
+	Project string
+	// Commands are command lines besides what the image starts.
+	Commands [][]string
+	// Patience is how long an entry point is watched that neither ends nor answers.
+	Patience time.Duration
+	// Inputs are the inputs of the runs, besides those that the project names.
+	Inputs inputs.Options
+}
+
 // CheckOptions are the options of [Check].
 type CheckOptions struct {
-	// Project is the folder of the project that made the image; empty if it is
-	// not known. Context is the folder that the build got, as in [InspectOptions].
-	Project string
+	// RunOptions are what must work, and with what. Patience is ten seconds if it is 0.
+	RunOptions
+	// Context is the folder that the build got, as in [InspectOptions].
 	Context string
 	// Process is the process that is started in place of the image's own; nil is
 	// that.
 	Process *whittle.Process
-	// Commands must work too, besides what the image starts.
-	Commands [][]string
-	// Run also runs what the image starts. Patience is how long an entry point
-	// is watched if it does not end; 0 is ten seconds.
-	Run      bool
-	Patience time.Duration
+	// Run also runs what the image starts.
+	Run bool
 	// Repeat is how often an entry point is run, to time it; 0 is once.
 	Repeat int
-	// Inputs are the inputs of the runs, besides those that the project names.
-	Inputs inputs.Options
-	// TempDir is the folder of the OCI layout for the engine; empty is the
-	// system's temporary folder.
-	TempDir string
 	// Digests says that the image is inspected too. The digests of its files are
 	// then computed in the same pass over the layers.
 	Digests bool

@@ -32,7 +32,7 @@ func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, 
 	if len(c.Starts) == 0 {
 		return nil
 	}
-	d, remove, err := handOver(ctx, env, f.Image, c.Image, o.TempDir)
+	d, remove, err := handOver(ctx, env, f.Image, c.Image)
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func confirm(ctx context.Context, env *host.Env, f *Evidence, c *whittle.Check, 
 
 // handOver writes an image for the build engine, below a temporary folder. It gives
 // what builds no more than the image, and removes what was written.
-func handOver(ctx context.Context, env *host.Env, img whittle.Image, name, temp string) (d build.Definition, remove func(), err error) {
-	dir, err := os.MkdirTemp(temp, "whittle-check-*")
+func handOver(ctx context.Context, env *host.Env, img whittle.Image, name string) (d build.Definition, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "whittle-check-*")
 	if err != nil {
 		return d, nil, fmt.Errorf("making a folder for the image: %w", err)
 	}

@@ -106,7 +106,7 @@ func (x *Examined) start(ctx context.Context, env *host.Env, engine host.Builder
 	if x.Facts.Graph != nil {
 		f.distributions = x.Facts.Graph.Distributions
 	}
-	if err := confirm(ctx, env, f, c, CheckOptions{Project: project, Context: x.context, Run: true, engine: engine, Repeat: startups}); err != nil {
+	if err := confirm(ctx, env, f, c, CheckOptions{RunOptions: RunOptions{Project: project}, Context: x.context, Run: true, engine: engine, Repeat: startups}); err != nil {
 		return nil, "", err
 	}
 	seconds, why = startTime(c)

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
@@ -26,20 +25,11 @@ const TracePatience = runs.Patience
 
 // TraceOptions are the options of [Trace].
 type TraceOptions struct {
-	// Project is the folder of the project that made the image; empty if it is not
-	// known. Its commands (run:) and requests are what is run, too.
-	Project string
-	// Commands are further command lines.
-	Commands [][]string
+	// RunOptions are what is traced, and with what: the commands (run:) and requests of
+	// the project, too. Patience is [TracePatience] if it is 0.
+	RunOptions
 	// Test also runs the project's tests.
 	Test bool
-	// Patience is how long the image's own start is watched; 0 is [TracePatience].
-	Patience time.Duration
-	// Inputs are the inputs of the runs, besides those that the project names.
-	Inputs inputs.Options
-	// TempDir is the folder of the OCI layout for the engine; empty is the system's
-	// temporary folder.
-	TempDir string
 }
 
 // Trace runs what an image starts, and more commands, and says which files of the image
@@ -120,7 +110,7 @@ func (t *traced) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	d, remove, err := handOver(ctx, t.env, t.subject.Image, name, t.options.TempDir)
+	d, remove, err := handOver(ctx, t.env, t.subject.Image, name)
 	if err != nil {
 		return err
 	}

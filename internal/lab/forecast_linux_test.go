@@ -114,7 +114,7 @@ func (h *health) stillRuns(t *testing.T, f whittle.Forecast, d build.Definition)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := audit.Check(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.CheckOptions{Project: d.Context})
+	c, err := audit.Check(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.CheckOptions{RunOptions: audit.RunOptions{Project: d.Context}})
 	if err != nil {
 		t.Fatal(err)
 	}

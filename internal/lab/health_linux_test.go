@@ -154,13 +154,13 @@ func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := f.Check(t.Context(), h.env, name, audit.CheckOptions{Project: dir})
+	c, err := f.Check(t.Context(), h.env, name, audit.CheckOptions{RunOptions: audit.RunOptions{Project: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := *c
 	files.Problems, files.Starts = slices.Clone(c.Problems), slices.Clone(c.Starts)
-	if err := audit.RunStarts(context.Background(), h.env, h.engine, d, f, &files, audit.CheckOptions{Patience: watch}); err != nil {
+	if err := audit.RunStarts(context.Background(), h.env, h.engine, d, f, &files, audit.CheckOptions{RunOptions: audit.RunOptions{Patience: watch}}); err != nil {
 		t.Fatal(err)
 	}
 	c.Starts, c.Disagreements = files.Starts, files.Disagreements

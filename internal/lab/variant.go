@@ -307,7 +307,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 // check checks the image's files, and compares the verdicts with the runs.
 func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant, out *whittle.Variant, jobs []job, results []build.RunResult) error {
 	first := started(whole(v), f.Config().Config)[0]
-	o := audit.CheckOptions{Project: b.project.Dir, Context: out.Context, Digests: true, Process: &first}
+	o := audit.CheckOptions{RunOptions: audit.RunOptions{Project: b.project.Dir}, Context: out.Context, Digests: true, Process: &first}
 	watched := 0
 	for _, c := range jobs {
 		if c.Watch != nil {
