@@ -182,7 +182,7 @@ func (s *Squeezed) trimAndSqueeze(ctx context.Context, env *host.Env, name strin
 		for i, l := range done.Layers {
 			layers[i] = l
 		}
-		if err := t.prove(ctx, c, layers, done.Indexes); err != nil {
+		if err := t.prove(ctx, c, layers, done.Indexes, &squeeze.Reading{Entries: env.Index.Limits.Entries}); err != nil {
 			return fmt.Errorf("squeezing %s: %w", name, err)
 		}
 		s.Trim = c.certified()
@@ -343,7 +343,7 @@ func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string
 	}
 	row = &whittle.TreeImage{ImageFacts: factsOf(img), Ambiguous: l.Ambiguous}
 	row.Verified = verified
-	if tree, again, err = squeeze.Trees(ctx, img.Layers(), indexes, l, env.Index.Limits.Entries); err != nil {
+	if tree, again, err = squeeze.Trees(ctx, img.Layers(), indexes, l, &squeeze.Reading{Entries: env.Index.Limits.Entries}); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	row.Tree, row.Second = tree.Sum(), again.Sum()

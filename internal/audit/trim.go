@@ -42,7 +42,9 @@ type trimming struct {
 	before  *whittle.Check
 	// first and second are the trees of the image as it is, by the two readings.
 	first, second *squeeze.Tree
-	rows          []whittle.Trim
+	// reading is the second one, which has read the image's layers.
+	reading squeeze.Reading
+	rows    []whittle.Trim
 }
 
 // cut is an image without what was found, proven to differ in nothing else.
@@ -55,7 +57,7 @@ type cut struct {
 
 // newTrimming reads an image for its rules, and checks it.
 func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptions, job squeeze.Job) (_ *trimming, err error) {
-	t := &trimming{env: env, name: name, options: o, job: job}
+	t := &trimming{env: env, name: name, options: o, job: job, reading: squeeze.Reading{Entries: env.Index.Limits.Entries}}
 	if o.Run {
 		if t.engine, err = env.Engine(ctx, true); err != nil {
 			return nil, err
@@ -75,7 +77,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 	}
 	t.trimmer = squeeze.NewTrimmer(m.Image, m.Indexes, m.Ledger, job)
 	t.lists = readLists(m, t.x.Facts.Graph, t.x.Facts.Packages)
-	if t.first, t.second, err = squeeze.Trees(ctx, m.Layers(), m.Indexes, m.Ledger, env.Index.Limits.Entries); err != nil {
+	if t.first, t.second, err = squeeze.Trees(ctx, m.Layers(), m.Indexes, m.Ledger, &t.reading); err != nil {
 		return nil, err
 	}
 	t.before, err = t.check(ctx, &Evidence{m, distributionsOf(t.x)})
@@ -211,10 +213,10 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	if err != nil {
 		return nil, "", err
 	}
-	if c.indexes, err = index.All(ctx, c.image, index.Options{Limits: t.env.Index.Limits, Hash: true}); err != nil {
+	if c.indexes, err = t.index(ctx, c.image); err != nil {
 		return nil, "", err
 	}
-	if err := t.prove(ctx, c, c.image.Layers(), c.indexes); err != nil {
+	if err := t.prove(ctx, c, c.image.Layers(), c.indexes, t.reading.Clone()); err != nil {
 		if r, ok := squeeze.AsRefusal(err); ok {
 			return nil, r.Why, nil
 		}
@@ -231,6 +233,20 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	return c, harmOf(t.before, after), nil
 }
 
+// index reads the layers that a trim has written; those of the image are known.
+func (t *trimming) index(ctx context.Context, trimmed whittle.Image) (indexes []*whittle.Index, err error) {
+	indexes = slices.Clone(t.x.Subject.Image.Indexes)
+	for n, l := range trimmed.Layers() {
+		if l.DiffID() == indexes[n].DiffID {
+			continue
+		}
+		if indexes[n], err = index.Read(ctx, l, index.Options{Limits: t.env.Index.Limits, Hash: true}); err != nil {
+			return nil, err
+		}
+	}
+	return indexes, nil
+}
+
 // ruleBelow is the rule that removes everything in a folder, empty if several do.
 func (c *cut) ruleBelow(dir string) (id string) {
 	for p := range c.remove {
@@ -245,13 +261,13 @@ func (c *cut) ruleBelow(dir string) (id string) {
 }
 
 // prove holds layers to the image as it was: by both readings, they may differ in the trim
-// alone.
-func (t *trimming) prove(ctx context.Context, c *cut, layers []whittle.Layer, indexes []*whittle.Index) error {
+// alone. r is the second.
+func (t *trimming) prove(ctx context.Context, c *cut, layers []whittle.Layer, indexes []*whittle.Index, r *squeeze.Reading) error {
 	l, err := ledger.Build(indexes, ledger.Options{Folders: int(t.env.Index.Limits.Memory / index.EntrySize)})
 	if err != nil {
 		return err
 	}
-	first, second, err := squeeze.Trees(ctx, layers, indexes, l, t.env.Index.Limits.Entries)
+	first, second, err := squeeze.Trees(ctx, layers, indexes, l, r)
 	if err != nil {
 		return err
 	}
@@ -306,6 +322,11 @@ func problemKey(p *whittle.Problem) string {
 // with those of the image as it was.
 func (t *trimming) tell(ctx context.Context, c *cut, r *whittle.Squeeze) error {
 	r.Trims = t.rows
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(t.options.Fix))) {
+		if !slices.ContainsFunc(t.rows, func(row whittle.Trim) bool { return row.Rule == id }) {
+			r.Notes = append(r.Notes, id+": nothing found")
+		}
+	}
 	if c == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -225,6 +226,9 @@ func TestTrimLeaves(t *testing.T) {
 				if !strings.Contains(text, c.why) {
 					t.Errorf("%s", text)
 				}
+			}
+			if nothing := slices.Contains(r.Notes, c.rule+": nothing found"); nothing != (len(r.Trims) == 0) {
+				t.Errorf("%+v, %q", r.Trims, r.Notes)
 			}
 			v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", nil)
 			if err != nil || !v.Same || cert.Trim != nil {

@@ -446,6 +446,11 @@ type Reading struct {
 	layers  map[whittle.Digest][]record
 }
 
+// Clone is a reading that has read the same layers: what it reads more, r does not keep.
+func (r *Reading) Clone() *Reading {
+	return &Reading{r.Entries, maps.Clone(r.layers)}
+}
+
 // Tree reads the layers, lowest first, and merges them.
 func (r *Reading) Tree(ctx context.Context, layers []whittle.Layer) (*Tree, error) {
 	if r.layers == nil {

@@ -372,9 +372,8 @@ func (c Changes) Holds(was *Tree, remove map[string]bool, edited []Edit) error {
 	return nil
 }
 
-// Trees are the tree of an image by the ledger, and by the second reading.
-func Trees(ctx context.Context, layers []whittle.Layer, indexes []*whittle.Index, l *whittle.Ledger, entries int) (first, second *Tree, err error) {
-	r := Reading{Entries: entries}
+// Trees are the tree of an image by the ledger, and by the second reading r.
+func Trees(ctx context.Context, layers []whittle.Layer, indexes []*whittle.Index, l *whittle.Ledger, r *Reading) (first, second *Tree, err error) {
 	second, err = r.Tree(ctx, layers)
 	return FromLedger(indexes, l), second, err
 }

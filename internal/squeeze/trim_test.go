@@ -121,7 +121,7 @@ func implied(t *Tree, path string) bool {
 }
 
 func trees(rt *rapid.T, layers []whittle.Layer, indexes []*whittle.Index, l *whittle.Ledger) (first, second *Tree) {
-	first, second, err := Trees(context.Background(), layers, indexes, l, 1<<20)
+	first, second, err := Trees(context.Background(), layers, indexes, l, &Reading{Entries: 1 << 20})
 	if err != nil {
 		rt.Fatal(err)
 	}
