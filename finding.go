@@ -52,6 +52,8 @@ type Finding struct {
 	// SlowsStart says that the fix removes what a start would make again: starts are
 	// slower, by what is not known before it is measured.
 	SlowsStart bool `json:"slows_start,omitempty"`
+	// Untouched says that no run of a trace touched what the fix removes.
+	Untouched bool `json:"untouched,omitempty"`
 	// Advice says in one sentence what to do.
 	Advice string `json:"advice"`
 	// Fix is nil where no edit is safe enough to be proposed.
@@ -369,6 +371,9 @@ type RepairStep struct {
 	Status   FixStatus `json:"status"`
 	// Reason says why it was skipped or reverted.
 	Reason string `json:"reason,omitempty"`
+	// Support says so where only runs that did not fail show that a fix that was made
+	// does no harm; it is empty where files or a trace show it, too.
+	Support string `json:"support,omitempty"`
 	// Saved is the actual difference in bytes on disk, nil where it was not
 	// measured alone.
 	Saved *int64 `json:"saved,omitempty"`

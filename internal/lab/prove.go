@@ -390,6 +390,9 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 				p.refuse(c)
 			}
 		}
+		if step.Status == whittle.Applied {
+			step.Support = support(&step.Finding)
+		}
 		if step.Status != whittle.FixSkipped || len(accepted) == 0 {
 			p.steps = append(p.steps, step)
 		}
@@ -409,6 +412,15 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		p.now[v.Name] = t
 	}
 	return p.removeStale()
+}
+
+// support says so where only runs show that a fix does no harm: with more than a low
+// risk, files do not show it, and no trace does. A fix for a failure is for the runs.
+func support(f *whittle.Finding) string {
+	if f.Breaks || f.Untouched || f.Risk.AtMost(whittle.RiskLow) {
+		return ""
+	}
+	return "only runs that did not fail show that it does no harm"
 }
 
 // noteSaved records what the only fix of a round has saved.

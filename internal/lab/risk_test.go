@@ -32,3 +32,23 @@ func TestTooRisky(t *testing.T) {
 		}
 	}
 }
+
+// TestSupport: a fix of more than low risk says that only runs show that it does no harm,
+// unless a trace does, or it repairs a run.
+func TestSupport(t *testing.T) {
+	for _, c := range []struct {
+		finding whittle.Finding
+		want    bool
+	}{
+		{whittle.Finding{Risk: whittle.RiskNone}, false},
+		{whittle.Finding{Risk: whittle.RiskLow}, false},
+		{whittle.Finding{Risk: whittle.RiskMedium}, true},
+		{whittle.Finding{Risk: whittle.RiskHigh}, true},
+		{whittle.Finding{Risk: whittle.RiskMedium, Untouched: true}, false},
+		{whittle.Finding{Risk: whittle.RiskHigh, Breaks: true}, false},
+	} {
+		if got := support(&c.finding); (got != "") != c.want {
+			t.Errorf("%+v: %q", c.finding, got)
+		}
+	}
+}

@@ -164,6 +164,9 @@ func TestStrategyCommits(t *testing.T) {
 			t.Fatalf("verify %t: %d commits", verify, len(shown.Series.Commits))
 		}
 		holdSchema(t, shown)
+		if said := shown.Steps[0].Support != ""; said != verify {
+			t.Errorf("verify %t: %q", verify, shown.Steps[0].Support)
+		}
 		other := t.TempDir()
 		imagetest.Must(t, exec.Command("git", "clone", "-q", dir, other).Run())
 		var mail bytes.Buffer
@@ -188,7 +191,7 @@ func TestStrategyCommits(t *testing.T) {
 		if !strings.HasPrefix(message, "Install the packages in a stage of their own\n\n") {
 			t.Errorf("subject:\n%s", message)
 		}
-		for _, part := range []string{"Made by whittle (strategy two-stage).", map[bool]string{true: "as measured", false: "Predicted to save"}[verify]} {
+		for _, part := range []string{"Made by whittle (strategy two-stage).", map[bool]string{true: "as measured", false: "Predicted to save"}[verify], map[bool]string{true: "Only runs that did not fail show"}[verify]} {
 			if !strings.Contains(strings.Join(strings.Fields(message), " "), part) {
 				t.Errorf("verify %t: no %q in\n%s", verify, part, message)
 			}

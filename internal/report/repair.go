@@ -250,8 +250,8 @@ func stepReasons(steps []whittle.RepairStep) page.List {
 }
 
 // stepCosts say what the fixes that were made cost besides (a slower start, a
-// file that somebody may look for), and which of them saved less than half of
-// what they were to save.
+// file that somebody may look for), what only runs show, and which of them saved less
+// than half of what they were to save.
 func stepCosts(steps []whittle.RepairStep) page.List {
 	items := stepWords(steps, ": ", func(s whittle.RepairStep) string {
 		if s.Status != whittle.Applied {
@@ -264,7 +264,10 @@ func stepCosts(steps []whittle.RepairStep) page.List {
 		if s.Finding.SlowsStart && len(s.StartUp) == 0 {
 			cost += "; not measured alone"
 		}
-		return cost
+		if cost != "" && s.Support != "" {
+			cost += "; "
+		}
+		return cost + s.Support
 	})
 	return append(items, stepWords(steps, ": ", func(s whittle.RepairStep) string {
 		if s.Status != whittle.Applied || s.Saved == nil || !disappoints(s.Finding.Saving, *s.Saved) {

@@ -91,7 +91,7 @@ func repair() *whittle.Repair {
 	return &whittle.Repair{Schema: whittle.FixSchema, Project: "inventory", Next: &whittle.NextStrategy{Strategy: "two-stage", Variant: "optimized", Predicted: 614_900_000, Fixed: 1_002_100_000},
 		Steps: []whittle.RepairStep{
 			{Finding: f[0], Status: whittle.Applied, Saved: ptr(int64(-2_500_000)), Round: 1},
-			{Finding: f[1], Status: whittle.Applied, Saved: ptr(int64(200_900_000)), Round: 1},
+			{Finding: f[1], Status: whittle.Applied, Saved: ptr(int64(200_900_000)), Support: "only runs that did not fail show that it does no harm", Round: 1},
 			{Finding: f[2], Status: whittle.Reverted, Reason: "inventory serve fails with it: ModuleNotFoundError: pygwalker", Saved: ptr(int64(99_000_000)), Round: 1},
 			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(410_000)), StartUp: []whittle.SlowerStart{{Start: "serve", Before: 2.31, After: 2.4}, {Start: "help", Before: 0.21, After: 0.24}}, Round: 2},
 			{Finding: f[5], Status: whittle.Applied, Saved: ptr(int64(579)), Round: 2},
@@ -117,7 +117,7 @@ func written() *whittle.Repair {
 	r := repair()
 	r.Written, r.Verified = true, nil
 	for i := range r.Steps {
-		r.Steps[i].Saved, r.Steps[i].Round = nil, 1
+		r.Steps[i].Saved, r.Steps[i].Support, r.Steps[i].Round = nil, "", 1
 		if r.Steps[i].Status != whittle.Applied {
 			r.Steps[i].Status, r.Steps[i].Reason = whittle.FixSkipped, "not wanted"
 		}

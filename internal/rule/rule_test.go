@@ -112,6 +112,9 @@ func hold(t *testing.T, p *analysis.Facts, f *whittle.Finding) {
 	if (f.Risk == whittle.RiskMedium || f.Risk == whittle.RiskHigh) && f.Caution == "" {
 		t.Errorf("%s: a risk of %s needs a caution", f.Rule, f.Risk)
 	}
+	if said := slices.ContainsFunc(f.Evidence, func(e whittle.Evidence) bool { return strings.HasPrefix(e.What, "no traced run touched") }); said != f.Untouched {
+		t.Errorf("%s: untouched is %t: %+v", f.Rule, f.Untouched, f.Evidence)
+	}
 	var evident int64
 	for _, e := range f.Evidence {
 		evident += e.Bytes

@@ -120,6 +120,9 @@ func Body(steps []whittle.RepairStep, v *whittle.Verification, round int) string
 		if c := whittle.OneLine(s.Finding.Caution); c != "" {
 			text += " To know: " + strings.TrimSuffix(c, ".") + "."
 		}
+		if s.Support != "" {
+			text += " " + capitalized(s.Support) + "."
+		}
 		for _, t := range s.StartUp {
 			text += " Measured: " + t.String() + "."
 		}

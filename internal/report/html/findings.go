@@ -13,6 +13,7 @@ import (
 type finding struct {
 	whittle.Finding
 	Place, Status, Reason string
+	Support               string // of the fix that was made
 	Saved                 *int64
 	StartUp               []whittle.SlowerStart // that were timed
 	Whole                 int64
@@ -95,7 +96,7 @@ func (f *finding) repaired(r *whittle.Repair) {
 	}
 	for _, s := range r.Steps {
 		if s.Strategy == "" && s.Finding.Fingerprint == f.Fingerprint && s.Finding.Variant == f.Variant {
-			f.Status, f.Reason, f.Saved, f.StartUp = string(s.Status), page.Plain(s.Reason), s.Saved, s.StartUp
+			f.Status, f.Reason, f.Support, f.Saved, f.StartUp = string(s.Status), page.Plain(s.Reason), s.Support, s.Saved, s.StartUp
 			return
 		}
 	}

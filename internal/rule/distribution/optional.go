@@ -65,7 +65,7 @@ func findOptional(p *analysis.Pass) []whittle.Finding {
 		f.Advice = "declare " + d.Name + " in an extra, and build an image without it for those who do not need it"
 		if traced := p.Traced.Evidence(items); len(traced) > 0 {
 			f.Message += ", and no traced run touched it"
-			f.Evidence = append(f.Evidence, traced...)
+			f.Evidence, f.Untouched = append(f.Evidence, traced...), true
 		}
 		if extras := extrasNeeded(p, i); len(extras) > 0 {
 			f.Advice = "build an image without the extra " + strings.Join(extras, " or ") + " for those who do not need " + d.Name

@@ -178,7 +178,7 @@ func unusedDependencies(p *analysis.Pass, group, freed, items []int) whittle.Fin
 	f.Message = fmt.Sprintf("%s %s imported by nothing that the image starts", analysis.List(names), is)
 	if traced := p.Traced.Evidence(items); len(traced) > 0 {
 		f.Message += ", and touched by no traced run"
-		f.Evidence = append(f.Evidence, traced...)
+		f.Evidence, f.Untouched = append(f.Evidence, traced...), true
 	}
 	if others := len(freed) - len(present(group, freed)); others > 0 {
 		f.Message += fmt.Sprintf("; with what only %s %s: %s in %s", pronoun(names), needs(names), whittle.Bytes(p.Layers.Bytes(items)), analysis.Count(len(freed), "distribution"))

@@ -50,7 +50,7 @@ func findDocs(p *analysis.Pass) []whittle.Finding {
 		out = append(out, whittle.Finding{
 			Message:  fmt.Sprintf("documentation and translations of %s take %s in %s%s", whose, whittle.Bytes(p.Layers.Bytes(items)), analysis.FileCount(len(items)), untouched),
 			Evidence: append(p.Layers.Places(items), traced...), Change: p.Layers.Removal(items), Risk: whittle.RiskMedium, Advice: advice, Caution: caution,
-			Fingerprint: whittle.Fingerprint("docs-and-locales", whose),
+			Fingerprint: whittle.Fingerprint("docs-and-locales", whose), Untouched: len(traced) > 0,
 		})
 	}
 	state(system, "system packages", "have the package manager leave them out: path-exclude in /etc/dpkg/dpkg.cfg.d, dnf --nodocs",

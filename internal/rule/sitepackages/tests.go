@@ -63,7 +63,7 @@ func findTests(p *analysis.Pass) []whittle.Finding {
 		f.Evidence, f.Change = p.Layers.Places(mine), p.Layers.Removal(mine)
 		if traced := p.Traced.Evidence(mine); len(traced) > 0 {
 			f.Message += ", and no traced run touched them"
-			f.Evidence = append(f.Evidence, traced...)
+			f.Evidence, f.Untouched = append(f.Evidence, traced...), true
 		}
 		f.Fingerprint = whittle.Fingerprint(id, append(slices.Clone(names), where)...)
 		return f
