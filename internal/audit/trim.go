@@ -114,26 +114,25 @@ func (t *trimming) trim(ctx context.Context) (*cut, error) {
 	if err != nil || harm == "" {
 		return c, err
 	}
-	// Which of them does it? They are added one after another.
+	// Which of them does it? They are added one after another: the last that passes is the
+	// image without all that do.
 	var accepted []map[string]string
+	c = nil
 	for i, paths := range all {
 		if len(paths) == 0 {
 			continue
 		}
-		if _, harm, err = t.try(ctx, append(slices.Clone(accepted), paths)...); err != nil {
+		more, harm, err := t.try(ctx, append(slices.Clone(accepted), paths)...)
+		if err != nil {
 			return nil, err
 		}
 		if harm != "" {
 			t.rows[i].Status, t.rows[i].Reason = whittle.Reverted, harm
 			continue
 		}
-		accepted = append(accepted, paths)
+		accepted, c = append(accepted, paths), more
 	}
-	c, harm, err = t.try(ctx, accepted...)
-	if err == nil && harm != "" {
-		err = whittle.ErrUnmeasured.Errorf("squeezing %s: what passed the check one after another does not pass it together: %s", t.name, harm)
-	}
-	return c, err
+	return c, nil
 }
 
 // paths are the paths that a finding removes, with its rule, and what becomes of it.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -232,6 +233,40 @@ func TestTrimLeaves(t *testing.T) {
 			}
 			v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", nil)
 			if err != nil || !v.Same || cert.Trim != nil {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+}
+
+// TestTrimTakesBack: of two findings the one that does harm is taken back, and the other is
+// not, whichever is tried first.
+func TestTrimTakesBack(t *testing.T) {
+	start := "/usr/share/doc/foo/run.sh"
+	for _, c := range []struct {
+		name string
+		size string // of the documentation: what takes more is tried first
+	}{{"tried first", "900000"}, {"tried last", "200000"}} {
+		t.Run(c.name, func(t *testing.T) {
+			docs := strings.Replace(debian, "manual.html 200000", "manual.html "+c.size, 1) + "f " + start[1:] + " \"#!/bin/sh\\n\" mode=0755\n"
+			img := imagetest.New(t, imagetest.Plain, pythonLayer, docs+alpha)
+			img.Conf.Config.Entrypoint = []string{start}
+			r, cert, env, err := squeezedInto(t, img, audit.SqueezeOptions{Fix: []string{"python-tests", "docs-and-locales"}, BaseLayers: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			status := map[string]whittle.FixStatus{}
+			for _, row := range r.Trims {
+				status[row.Rule] = row.Status
+			}
+			if want := map[string]whittle.FixStatus{"python-tests": whittle.Applied, "docs-and-locales": whittle.Reverted}; !maps.Equal(status, want) {
+				t.Errorf("%+v", r.Trims)
+			}
+			if h, _ := fileIn(t, env, "app:2", start[1:]); h == nil {
+				t.Errorf("%s is gone", start)
+			}
+			v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert)
+			if err != nil || !v.Explained() || v.Trim.Removed != 4 {
 				t.Errorf("%+v, %v", v, err)
 			}
 		})
