@@ -372,7 +372,7 @@ type RepairStep struct {
 	// Reason says why it was skipped or reverted.
 	Reason string `json:"reason,omitempty"`
 	// Support says so where only runs that did not fail show that a fix that was made
-	// does no harm; it is empty where files or a trace show it, too.
+	// does no harm; it is empty where files, a trace or what the runs import show it, too.
 	Support string `json:"support,omitempty"`
 	// Saved is the actual difference in bytes on disk, nil where it was not
 	// measured alone.

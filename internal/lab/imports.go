@@ -83,8 +83,32 @@ func owners(t *trial) map[string]bool {
 // image although a run imported it, and that run; empty if there is none.
 func removesImported(x advisedImage, f *whittle.Finding) (name, run string) {
 	seen := imports(x.trial)
-	if len(seen) == 0 || x.image.Facts.Graph == nil {
+	if len(seen) == 0 {
 		return "", ""
+	}
+	for _, name := range removedDistributions(x, f) {
+		if seen[name] != "" {
+			return name, seen[name]
+		}
+	}
+	return "", ""
+}
+
+// removesUnimported says that a finding's fix removes distributions from an image whose
+// runs noted what they import, and that none imported these.
+func removesUnimported(x advisedImage, f *whittle.Finding) bool {
+	noted := slices.ContainsFunc(x.trial.Run.Commands, func(c whittle.CommandRun) bool { return c.Status == whittle.Runs && c.Imports != nil })
+	if !noted || len(removedDistributions(x, f)) == 0 {
+		return false
+	}
+	name, _ := removesImported(x, f)
+	return name == ""
+}
+
+// removedDistributions are those whose records a finding's fix removes from an image.
+func removedDistributions(x advisedImage, f *whittle.Finding) (names []string) {
+	if x.image.Facts.Graph == nil {
+		return nil
 	}
 	removed := map[whittle.Content]bool{}
 	for _, c := range f.Change.Remove {
@@ -98,9 +122,9 @@ func removesImported(x advisedImage, f *whittle.Finding) (name, run string) {
 	}
 	for i := range x.image.Facts.Graph.Distributions {
 		d := &x.image.Facts.Graph.Distributions[i]
-		if d.VendoredBy == "" && seen[d.Name] != "" && (gone[d.Record] || gone[d.Record+"/METADATA"] || gone[d.Record+"/PKG-INFO"]) {
-			return d.Name, seen[d.Name]
+		if d.VendoredBy == "" && (gone[d.Record] || gone[d.Record+"/METADATA"] || gone[d.Record+"/PKG-INFO"]) {
+			names = append(names, d.Name)
 		}
 	}
-	return "", ""
+	return names
 }

@@ -9,6 +9,7 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/rule/analysis"
 	"whittle.dev/whittle/internal/runs"
 )
 
@@ -77,6 +78,41 @@ func TestLost(t *testing.T) {
 	} {
 		if got, run := lost(c.before, c.after); got != c.want || (run == "CMD") != (c.want != "") {
 			t.Errorf("%s: %q by %q, want %q", c.name, got, run, c.want)
+		}
+	}
+}
+
+// TestRemovesUnimported: what runs import speaks for a fix that removes a distribution, if
+// it was noted, and if none of them imports it.
+func TestRemovesUnimported(t *testing.T) {
+	facts := &analysis.Facts{
+		Ledger: &whittle.Ledger{Items: []whittle.Item{{Path: "site/a-1.dist-info/METADATA", Entry: 0}, {Path: "site/b-1.dist-info/METADATA", Entry: 1}, {Path: "usr/bin/gcc", Entry: 2}}},
+		Graph:  &python.Graph{Distributions: []python.Distribution{{Name: "a", Record: "site/a-1.dist-info"}, {Name: "b", Record: "site/b-1.dist-info"}}},
+	}
+	remove := func(entries ...int) *whittle.Finding {
+		f := &whittle.Finding{}
+		for _, e := range entries {
+			f.Change.Remove = append(f.Change.Remove, whittle.Content{Entry: e})
+		}
+		return f
+	}
+	of := func(names ...string) *whittle.Imports { return &whittle.Imports{Distributions: names} }
+	for _, c := range []struct {
+		name    string
+		imports *whittle.Imports
+		finding *whittle.Finding
+		want    bool
+	}{
+		{"not imported", of("a"), remove(1), true},
+		{"nothing is imported", of(), remove(0, 1), true},
+		{"one of two is imported", of("a"), remove(0, 1), false},
+		{"nothing was noted", nil, remove(1), false},
+		{"no distribution goes", of("a"), remove(2), false},
+	} {
+		v := &whittle.Variant{Run: whittle.RunFacts{Commands: []whittle.CommandRun{{Name: "CMD", Status: whittle.Runs, Imports: c.imports}}}}
+		x := advisedImage{image: &audit.Examined{Facts: facts}, trial: &trial{Variant: v}}
+		if got := removesUnimported(x, c.finding); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
 		}
 	}
 }

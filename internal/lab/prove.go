@@ -52,6 +52,9 @@ type candidate struct {
 	variants []string
 	// prints are the fingerprints of the findings, by variant.
 	prints map[string]string
+	// unimported says that the runs of each of these images noted what they import, and
+	// that none imported a distribution that it removes.
+	unimported bool
 	// own says that it only changes the Dockerfile of its variant.
 	own    bool
 	status whittle.FixStatus
@@ -211,12 +214,13 @@ func (p *prover) candidates() ([]*candidate, error) {
 			}
 			c := byPatch[string(key)]
 			if c == nil {
-				c = &candidate{finding: f, own: p.ownFix(v, f.Fix), prints: map[string]string{}}
+				c = &candidate{finding: f, own: p.ownFix(v, f.Fix), prints: map[string]string{}, unimported: true}
 				byPatch[string(key)] = c
 				out = append(out, c)
 			}
 			c.variants = append(c.variants, v.Name)
 			c.prints[v.Name] = f.Fingerprint
+			c.unimported = c.unimported && removesUnimported(p.images.byVariant[v.Name], &f)
 		}
 	}
 	return out, nil
@@ -391,7 +395,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 			}
 		}
 		if step.Status == whittle.Applied {
-			step.Support = support(&step.Finding)
+			step.Support = support(&step.Finding, c.unimported)
 		}
 		if step.Status != whittle.FixSkipped || len(accepted) == 0 {
 			p.steps = append(p.steps, step)
@@ -414,10 +418,11 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 	return p.removeStale()
 }
 
-// support says so where only runs show that a fix does no harm: with more than a low
-// risk, files do not show it, and no trace does. A fix for a failure is for the runs.
-func support(f *whittle.Finding) string {
-	if f.Breaks || f.Untouched || f.Risk.AtMost(whittle.RiskLow) {
+// support says so where only runs that did not fail show that a fix does no harm: with
+// more than a low risk, files do not show it, and nothing was noted in the runs that does:
+// a trace, or what they import. A fix for a failure is for the runs.
+func support(f *whittle.Finding, unimported bool) string {
+	if f.Breaks || f.Untouched || unimported || f.Risk.AtMost(whittle.RiskLow) {
 		return ""
 	}
 	return "only runs that did not fail show that it does no harm"

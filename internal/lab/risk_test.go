@@ -37,17 +37,19 @@ func TestTooRisky(t *testing.T) {
 // unless a trace does, or it repairs a run.
 func TestSupport(t *testing.T) {
 	for _, c := range []struct {
-		finding whittle.Finding
-		want    bool
+		finding    whittle.Finding
+		unimported bool
+		want       bool
 	}{
-		{whittle.Finding{Risk: whittle.RiskNone}, false},
-		{whittle.Finding{Risk: whittle.RiskLow}, false},
-		{whittle.Finding{Risk: whittle.RiskMedium}, true},
-		{whittle.Finding{Risk: whittle.RiskHigh}, true},
-		{whittle.Finding{Risk: whittle.RiskMedium, Untouched: true}, false},
-		{whittle.Finding{Risk: whittle.RiskHigh, Breaks: true}, false},
+		{whittle.Finding{Risk: whittle.RiskNone}, false, false},
+		{whittle.Finding{Risk: whittle.RiskLow}, false, false},
+		{whittle.Finding{Risk: whittle.RiskMedium}, false, true},
+		{whittle.Finding{Risk: whittle.RiskHigh}, false, true},
+		{whittle.Finding{Risk: whittle.RiskMedium, Untouched: true}, false, false},
+		{whittle.Finding{Risk: whittle.RiskMedium}, true, false},
+		{whittle.Finding{Risk: whittle.RiskHigh, Breaks: true}, false, false},
 	} {
-		if got := support(&c.finding); (got != "") != c.want {
+		if got := support(&c.finding, c.unimported); (got != "") != c.want {
 			t.Errorf("%+v: %q", c.finding, got)
 		}
 	}

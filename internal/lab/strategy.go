@@ -116,7 +116,7 @@ func (p restager) try(ctx context.Context, v project.Variant, step *whittle.Repa
 		step.Saved = &saved
 		p.rounds = append(p.rounds, whittle.VerifiedRound{Round: 1, Variant: v.Name, Rules: []string{step.Strategy}, Predicted: step.Finding.Saving, Saved: saved})
 	}
-	step.Support = support(&step.Finding)
+	step.Support = support(&step.Finding, false)
 	p.state, p.steps = next, append(p.steps, *step)
 	maps.Copy(p.now, after)
 	return true, nil
