@@ -34,7 +34,8 @@ type CertifiedTrim struct {
 	Edited []EditedFile `json:"edited"`
 }
 
-// TrimmedPath is a path that was removed, and the rule that found it.
+// TrimmedPath is a path that was removed, and the rule that found it; "traced" if no run
+// touched what it belongs to.
 type TrimmedPath struct {
 	Path string `json:"path"`
 	Rule string `json:"rule"`

@@ -27,6 +27,9 @@ type Squeeze struct {
 	TreeBefore *TreeSum `json:"tree_before,omitempty"`
 	// Trims are the findings of rules that were asked for, and what became of them.
 	Trims []Trim `json:"trims,omitempty"`
+	// Traced is the evidence for what was removed as no run touched it; nil where that
+	// was not asked for.
+	Traced *TracedSqueeze `json:"traced,omitempty"`
 	// Config is the digest of the configuration after, ConfigBefore of that before.
 	Config       Digest `json:"config"`
 	ConfigBefore Digest `json:"config_before"`
@@ -166,8 +169,78 @@ type ExplainedTrim struct {
 	Edited  int      `json:"edited"`
 }
 
+// TracedSqueeze says which runs decided what was removed, and how far they can be
+// trusted.
+type TracedSqueeze struct {
+	// Runs are the workload. Those that are not held out decide first.
+	Runs []SqueezeRun `json:"runs"`
+	// Distributions are the Python distributions of the image, and what became of each.
+	Distributions []TracedDistribution `json:"distributions"`
+	// HeldOut counts the runs that were held out, HeldOutMissed those of them that
+	// touched something which the others alone would have removed: it stays. With a
+	// confidence of 95 %, at most Bound of further runs would have done so, if runs are
+	// independent and of one kind.
+	HeldOut       int     `json:"held_out"`
+	HeldOutMissed int     `json:"held_out_missed"`
+	Bound         float64 `json:"bound"`
+	// Failed counts the held-out runs that do not pass without what was removed. If any
+	// run fails, nothing is removed as untouched.
+	Failed int `json:"failed"`
+	// Rate is the Good–Turing estimate of how many distributions that no run touched and
+	// nothing needs a further run touches. Estimate is the share of further runs that
+	// touch one of those that were removed, 1 at most; Miss is its limit: distributions
+	// come back until it is kept.
+	Rate     float64 `json:"rate"`
+	Estimate float64 `json:"estimate"`
+	Miss     float64 `json:"miss"`
+}
+
+// Revert says that what was to be removed stays; of nil it does nothing.
+func (t *TracedSqueeze) Revert() {
+	if t == nil {
+		return
+	}
+	for i := range t.Distributions {
+		if d := &t.Distributions[i]; d.Status == "removed" {
+			d.Status = "reverted"
+		}
+	}
+	t.Estimate = 0
+}
+
+// SqueezeRun is a run of the workload of a [TracedSqueeze].
+type SqueezeRun struct {
+	Name    string   `json:"name"`
+	Command []string `json:"command"`
+	HeldOut bool     `json:"held_out"`
+	// Touched counts the distributions that it touched, Alone those of them that would
+	// be gone without it: no other run touched them, and nothing that stays needs them.
+	Touched int `json:"touched"`
+	Alone   int `json:"alone"`
+	// Missed are, of a run that is held out, the distributions that it touched and that
+	// the deciding runs alone would have removed.
+	Missed []string `json:"missed"`
+	// Problem says why it does not pass without what was removed, empty if it does.
+	Problem string `json:"problem,omitempty"`
+}
+
+// TracedDistribution is a Python distribution of a [TracedSqueeze].
+type TracedDistribution struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Bytes are those of its files; 0 where it was not counted, as it cannot go.
+	Bytes int64 `json:"bytes"`
+	// Status is "removed", or why it stays: "touched" by a run, "needed" by what the
+	// files show, "left" as it cannot be removed whole, "abstained" as the estimate
+	// was over its limit, "reverted" as something fails without it.
+	Status string `json:"status"`
+	// Reason says more of what is needed or left.
+	Reason string `json:"reason,omitempty"`
+}
+
 // Trim is a finding that squeeze removes from an image.
 type Trim struct {
+	// Rule is the rule that found it, or "traced" for what no run touched.
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
 	// Status is "applied", "skipped" or "reverted", Reason why it is not applied.

@@ -55,6 +55,8 @@ func wrongValues(f *pflag.Flag) []string {
 		return []string{"sarif", "htlm=x", "json=", "=x", "x.json", "json=-"}
 	case "dest":
 		return []string{"small", "json=", "=x", "json=-"}
+	case "percent":
+		return []string{"1", "-1%", "101%", "NaN%", "one%", "%"}
 	case "strings":
 		return []string{",", "a,,b", " ", "a,"}
 	}

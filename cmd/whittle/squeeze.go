@@ -46,12 +46,24 @@ and the certificate name what was removed, and whittle verify --certificate says
 that the two images differ in nothing else.
 
   whittle squeeze app:1.0 --fix python-tests --certificate c.json -o small.tar
-  whittle verify app:1.0 small.tar --certificate c.json`
+  whittle verify app:1.0 small.tar --certificate c.json
+
+--traced removes the Python distributions that no run of a workload touches and
+that nothing which stays needs, as far as files show. The workload is what the
+image starts, --command, and the commands and tests (--test) of a project. Every
+other run is held out, and all have to pass on the result. The output says what
+the held-out runs would have missed, and which share of further runs would; if it
+is more than --miss, distributions come back until it is not.
+
+  whittle squeeze app:1.0 --traced --command "app report" --project . --test`
 
 // squeezeOptions are the options of squeeze.
 type squeezeOptions struct {
 	audit.IntoOptions
 	to, file, target, base, certificate string
+	traced                              bool
+	workload                            audit.TracedOptions
+	commands                            []string
 }
 
 func squeezeCommand(a *app) *cobra.Command {
@@ -99,8 +111,14 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
 	f.Var(names{&o.Fix}, "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
-	f.BoolVar(&o.Run, "run", false, "with --fix, also run what the image starts, before and after")
-	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system, but for what --fix removed, and configuration")
+	f.BoolVar(&o.Run, "run", false, "with --fix or --traced, also run all that the check starts, before and after")
+	f.BoolVar(&o.traced, "traced", false, "remove the Python distributions that no run touches and that nothing which stays needs")
+	o.workload.Miss = 0.01
+	f.Var(flagvalue.Share(&o.workload.Miss), "miss", "with --traced, the estimated share of further runs that may touch something that was removed: what is over it stays, and 100% keeps nothing back")
+	f.StringArrayVar(&o.commands, "command", nil, "with --traced, another command line to run (repeatable)")
+	f.StringVar(&o.workload.Project, "project", "", "with --traced, the folder of the project that made the image, whose commands are run (default: this folder, if it has a project)")
+	f.BoolVar(&o.workload.Test, "test", false, "with --traced, also run the project's tests (test: of whittle.yaml)")
+	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system, but for what --fix and --traced removed, and configuration")
 	f.BoolVar(&o.Attach, "attach", false, "also write the certificate beside the image, as an artifact about it: for OCI layouts, OCI archives and registries")
 	out = newOutput(a, cmd,
 		form[*whittle.Squeeze]{formatText, func(w io.Writer, st page.Style, s *whittle.Squeeze) error { return report.SqueezeText(w, s, st) }},
@@ -127,10 +145,13 @@ func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
 	if err := audit.KnownTrims(o.Fix); err != nil {
 		return err
 	}
-	if len(o.Fix) == 0 {
-		if err := unused(cmd, "nothing is removed without --fix", "run"); err != nil {
+	if len(o.Fix) == 0 && !o.traced {
+		if err := unused(cmd, "nothing is removed without --fix or --traced", "run"); err != nil {
 			return err
 		}
+	}
+	if err := o.completeTraced(cmd); err != nil {
+		return err
 	}
 	if o.to == "" {
 		return unused(cmd, "nothing is written without -o DEST", "certificate", "attach")
@@ -144,6 +165,19 @@ func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
 		return writable(o.certificate)
 	}
 	return nil
+}
+
+// completeTraced reads what decides what is removed as untouched.
+func (o *squeezeOptions) completeTraced(cmd *cobra.Command) (err error) {
+	if !o.traced {
+		return unused(cmd, "nothing is traced without --traced", "miss", "command", "project", "test")
+	}
+	o.Traced = &o.workload
+	if o.workload.Commands, err = commandLines(o.commands); err != nil {
+		return err
+	}
+	o.workload.Project, err = projectOption(o.workload.Project)
+	return err
 }
 
 // placeOrFile is -o: a place for an image, or FORMAT=FILE.
@@ -205,8 +239,8 @@ and reads each in two ways, which have to agree.
 
   whittle verify app:1.0 docker-archive:small.tar
 
-With the certificate of an image from which squeeze --fix removed something, they
-may differ in what it lists, and in nothing else.
+With the certificate of an image from which squeeze --fix or --traced removed
+something, they may differ in what it lists, and in nothing else.
 
 Exit codes: 0 they are the same, or differ in just that; 1 they differ; 2 the command line or the input is
 wrong; 3 the engine, the network or this machine failed.`
@@ -248,7 +282,7 @@ func verifyCommand(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&file, "certificate", "", "the certificate of squeeze --fix: the images may differ in what it lists")
+	cmd.Flags().StringVar(&file, "certificate", "", "the certificate of squeeze --fix or --traced: the images may differ in what it lists")
 	out = newOutput(a, cmd,
 		form[*whittle.TreeComparison]{formatText, func(w io.Writer, st page.Style, c *whittle.TreeComparison) error { return report.VerifyText(w, c, st) }},
 		asJSON(func(c *whittle.TreeComparison) any { return c }),

@@ -123,6 +123,9 @@ func (f *fileLists) edits(remove map[string]bool) map[string]func([]byte) []byte
 	out := map[string]func([]byte) []byte{}
 	for p := range remove {
 		for _, list := range f.at[p] {
+			if remove[list] {
+				continue // it goes with all that it names
+			}
 			out[list] = func(content []byte) []byte {
 				var left strings.Builder
 				for line := range strings.Lines(string(content)) {

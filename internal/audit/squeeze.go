@@ -39,6 +39,8 @@ type SqueezeOptions struct {
 	AnyRuntime bool
 	// Fix names rules whose findings are removed: see [Trims].
 	Fix []string
+	// Traced removes Python distributions that no run touches; nil removes none.
+	Traced *TracedOptions
 	// Run runs what the image starts, before and after something is removed.
 	Run bool
 }
@@ -119,7 +121,7 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 	if !o.RewriteBase {
 		job.Base = base
 	}
-	if len(o.Fix) > 0 {
+	if len(o.Fix) > 0 || o.Traced != nil {
 		err = made.trimAndSqueeze(ctx, env, name, o, job)
 	} else {
 		var indexes []*whittle.Index

@@ -36,32 +36,51 @@ type TraceOptions struct {
 // they touch. A run that cannot be traced is an error; one that fails is a result, as
 // it has touched something too.
 func Trace(ctx context.Context, env *host.Env, name string, o TraceOptions) (*whittle.Trace, error) {
-	p, err := tracedProject(o)
-	if err != nil {
-		return nil, err
-	}
-	in, err := inputs.Read(env.Variables(), p, o.Inputs)
+	w, err := readWorkload(env, o)
 	if err != nil {
 		return nil, err
 	}
 	env.Listener().Step("looking for a build engine") // before the image is read: it may take long
-	engine, err := env.Engine(ctx, true)
-	if err != nil {
+	if w.engine, err = env.Engine(ctx, true); err != nil {
 		return nil, err
 	}
-	defer engine.Close()
+	defer w.engine.Close()
 	s, err := Open(ctx, env, name, InspectOptions{})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	t := &traced{env: env, engine: engine, subject: s, project: p, options: o, inputs: in, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: imageFacts(s.Image), Runs: []whittle.TraceRun{}},
-		touched: map[string]whittle.Touch{}, missing: map[string]bool{}}
-	if err := t.run(ctx, name); err != nil {
+	t, err := w.trace(ctx, s, name)
+	if err != nil {
 		return nil, err
 	}
 	t.finish()
 	return t.out, nil
+}
+
+// workload is what is run in an image.
+type workload struct {
+	env     *host.Env
+	engine  host.Builder
+	project *project.Project // nil without one
+	options TraceOptions
+	inputs  *inputs.Set
+}
+
+func readWorkload(env *host.Env, o TraceOptions) (*workload, error) {
+	p, err := tracedProject(o)
+	if err != nil {
+		return nil, err
+	}
+	in, err := inputs.Read(env.Variables(), p, o.Inputs)
+	return &workload{env: env, project: p, options: o, inputs: in}, err
+}
+
+// trace runs the workload in an image that was read.
+func (w *workload) trace(ctx context.Context, s *Subject, name string) (*traced, error) {
+	t := &traced{workload: w, subject: s, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: imageFacts(s.Image), Runs: []whittle.TraceRun{}},
+		touched: map[string]whittle.Touch{}, missing: map[string]bool{}}
+	return t, t.run(ctx, name)
 }
 
 // tracedProject reads the project, which need not be one that can be built. It is nil
@@ -88,13 +107,11 @@ func tracedProject(o TraceOptions) (*project.Project, error) {
 
 // traced is an image that is being traced.
 type traced struct {
-	env     *host.Env
-	engine  host.Builder
+	*workload
 	subject *Subject
-	project *project.Project // nil without one
-	options TraceOptions
-	inputs  *inputs.Set
 	out     *whittle.Trace
+	// byRun has the absolute paths that each run touched.
+	byRun []map[string]bool
 	// touched and missing are absolute paths, of all runs.
 	touched map[string]whittle.Touch
 	missing map[string]bool
@@ -210,7 +227,7 @@ func (t *traced) note(c build.Command, r build.RunResult, process whittle.Proces
 		}
 	}
 	run.Touched, run.Missing = len(touched), len(missing)
-	t.out.Runs = append(t.out.Runs, run)
+	t.out.Runs, t.byRun = append(t.out.Runs, run), append(t.byRun, touched)
 	return nil
 }
 

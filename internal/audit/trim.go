@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/squeeze"
 )
 
@@ -39,7 +40,12 @@ type trimming struct {
 	trimmer *squeeze.Trimmer
 	lists   *fileLists
 	engine  host.Builder // nil if nothing is run
-	before  *whittle.Check
+	// workload is what is traced, nil if nothing is; was are then its runs in the image as
+	// it is, and evidence what came of them.
+	workload *workload
+	was      []whittle.TraceRun
+	evidence *whittle.TracedSqueeze
+	before   *whittle.Check
 	// first and second are the trees of the image as it is, by the two readings.
 	first, second *squeeze.Tree
 	// reading is the second one, which has read the image's layers.
@@ -58,7 +64,12 @@ type cut struct {
 // newTrimming reads an image for its rules, and checks it.
 func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptions, job squeeze.Job) (_ *trimming, err error) {
 	t := &trimming{env: env, name: name, options: o, job: job, reading: squeeze.Reading{Entries: env.Index.Limits.Entries}}
-	if o.Run {
+	if o.Traced != nil {
+		if t.workload, err = readWorkload(env, o.Traced.TraceOptions); err != nil {
+			return nil, err
+		}
+	}
+	if o.Run || o.Traced != nil {
 		if t.engine, err = env.Engine(ctx, true); err != nil {
 			return nil, err
 		}
@@ -68,6 +79,9 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 			t.close()
 		}
 	}()
+	if t.workload != nil {
+		t.workload.engine = t.engine
+	}
 	if t.x, err = Examine(ctx, env, name, AdviseOptions{InspectOptions: o.Inspect, Only: o.Fix}); err != nil {
 		return nil, err
 	}
@@ -100,14 +114,23 @@ func (t *trimming) check(ctx context.Context, f *Evidence) (*whittle.Check, erro
 // trim removes all that the rules find, checks what is left, and takes back the findings
 // that do harm. It is nil if nothing is left to remove.
 func (t *trimming) trim(ctx context.Context) (*cut, error) {
-	advice, err := t.x.Advise(ctx, t.env, t.options.Fix)
-	if err != nil {
-		return nil, err
-	}
 	var all []map[string]string
-	for i := range advice.Findings {
-		paths, row := t.paths(&advice.Findings[i])
-		t.rows = append(t.rows, row)
+	if len(t.options.Fix) > 0 { // no rules would be all rules
+		advice, err := t.x.Advise(ctx, t.env, t.options.Fix)
+		if err != nil {
+			return nil, err
+		}
+		for i := range advice.Findings {
+			paths, row := t.paths(&advice.Findings[i])
+			t.rows = append(t.rows, row)
+			all = append(all, paths)
+		}
+	}
+	if t.workload != nil {
+		paths, err := t.untouched(ctx)
+		if err != nil {
+			return nil, err
+		}
 		all = append(all, paths)
 	}
 	c, harm, err := t.try(ctx, all...)
@@ -203,7 +226,7 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	}
 	for _, dir := range t.trimmer.Emptied(c.remove) {
 		// Other folders may be there for what is written into them.
-		if id := c.ruleBelow(dir); id == "python-tests" {
+		if id := c.ruleBelow(dir); id == "python-tests" || id == TracedTrim && t.inSite(dir) {
 			c.remove[dir], c.rule[dir] = true, id
 		}
 	}
@@ -229,7 +252,26 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	if err != nil {
 		return nil, "", err
 	}
-	return c, harmOf(t.before, after), nil
+	if harm = harmOf(t.before, after); harm == "" && t.workload != nil && c.has(TracedTrim) {
+		harm, err = t.passes(ctx, f.Image)
+	}
+	return c, harm, err
+}
+
+// inSite says that a folder is one of installed distributions: an empty one would be a
+// package to import, or a distribution without a name.
+func (t *trimming) inSite(dir string) bool {
+	return slices.ContainsFunc(t.x.Facts.Graph.Distributions, func(d python.Distribution) bool { return strings.HasPrefix(dir, d.Site+"/") })
+}
+
+// has says that a rule removes something.
+func (c *cut) has(rule string) bool {
+	for _, id := range c.rule {
+		if id == rule {
+			return true
+		}
+	}
+	return false
 }
 
 // index reads the layers that a trim has written; those of the image are known.
@@ -320,11 +362,14 @@ func problemKey(p *whittle.Problem) string {
 // tell puts what was trimmed into the report of the squeezed image: its layers are compared
 // with those of the image as it was.
 func (t *trimming) tell(ctx context.Context, c *cut, r *whittle.Squeeze) error {
-	r.Trims = t.rows
+	r.Trims, r.Traced = t.rows, t.evidence
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(t.options.Fix))) {
 		if !slices.ContainsFunc(t.rows, func(row whittle.Trim) bool { return row.Rule == id }) {
 			r.Notes = append(r.Notes, id+": nothing found")
 		}
+	}
+	if c == nil || !c.has(TracedTrim) {
+		t.evidence.Revert()
 	}
 	if c == nil {
 		return nil

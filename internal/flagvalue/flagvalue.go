@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -33,6 +34,9 @@ func Processes(n *int64, unlimited int64) pflag.Value { return processes{n, unli
 
 // Time is a time of a second or more, or "none", which is the value unlimited.
 func Time(d *time.Duration, unlimited time.Duration) pflag.Value { return timeLimit{d, unlimited} }
+
+// Share is a share of 1, given in percent: "1%" is 0.01.
+func Share(f *float64) pflag.Value { return share{f} }
 
 // Platform is a platform in any spelling.
 func Platform(p **whittle.Platform) pflag.Value { return platformValue{p} }
@@ -75,6 +79,28 @@ func (b bytesBound[T]) Set(s string) error {
 		return err
 	}
 	*b.n = T(n)
+	return nil
+}
+
+// share is a share of 1, given in percent.
+type share struct{ f *float64 }
+
+func (s share) String() string {
+	if s.f == nil {
+		return "0%"
+	}
+	return strconv.FormatFloat(*s.f*100, 'g', 6, 64) + "%"
+}
+
+func (s share) Type() string { return "percent" }
+
+func (s share) Set(text string) error {
+	number, ok := strings.CutSuffix(text, "%")
+	n, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || !(n >= 0 && n <= 100) {
+		return errors.New("0% to 100% is wanted, such as 1%")
+	}
+	*s.f = n / 100
 	return nil
 }
 

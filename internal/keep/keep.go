@@ -128,7 +128,7 @@ func (m *Image) Abstain(kept []bool, rate, miss float64) (back []int, estimate f
 	slices.SortStableFunc(gone, func(a, b int) int { return cmp.Compare(m.Bytes[a], m.Bytes[b]) })
 	left := len(gone)
 	for _, i := range gone {
-		if float64(left)*share <= miss {
+		if float64(left)*share <= miss || miss >= 1 {
 			break
 		}
 		if kept[i] {

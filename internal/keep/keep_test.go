@@ -113,6 +113,7 @@ func TestAbstain(t *testing.T) {
 		{"ef", 0.4, 0.09, "abcd", 0},
 		{"abcef", 0.4, 0.39, "d", 0},
 		{"abcdef", 0.4, 0, "", 0},
+		{"ef", 3, 1, "", 3},
 	} {
 		kept := make([]bool, 6)
 		for _, i := range numbers(c.kept) {

@@ -46,7 +46,10 @@ func squeezeDoc(s *whittle.Squeeze) page.Document {
 		d.Add(page.Heading{Level: 2, Text: "What was left out"}, t)
 	}
 	if len(s.Trims) > 0 {
-		d.Add(page.Heading{Level: 2, Text: "What rules found"}, trims(s))
+		d.Add(page.Heading{Level: 2, Text: "What was to be removed"}, trims(s))
+	}
+	if s.Traced != nil {
+		tracedParts(&d, s.Traced)
 	}
 	if notes := squeezeNotes(s); len(notes) > 0 {
 		d.Add(page.Heading{Level: 2, Text: "To know"}, page.List(notes))
@@ -71,7 +74,7 @@ func squeezeTitle(s *whittle.Squeeze) string {
 	if s.TreeBefore != nil {
 		n := s.TreeBefore.Paths - s.Tree.Paths
 		proof = fmt.Sprintf("the same file system but for %d %s that %s removed, and the same configuration (proven by two readings)",
-			n, page.Plural(n, "paths"), strings.Join(appliedRules(s), ", "))
+			n, page.Plural(n, "paths"), removers(appliedRules(s)))
 	}
 	if len(s.Ambiguous) > 0 {
 		proof = "the same file system and configuration as overlay2 merges them (proven by two readings)"
@@ -91,16 +94,16 @@ func appliedRules(s *whittle.Squeeze) (rules []string) {
 
 // trims says what became of each finding.
 func trims(s *whittle.Squeeze) page.Table {
-	t := page.Table{Columns: []page.Column{page.Left("Rule"), page.Right("Bytes"), page.Right("Files"), page.Left(""), {Head: "What", Flex: true, Wrap: true, Least: 24}}}
+	t := page.Table{Columns: []page.Column{page.Flexible("Rule"), page.Right("Bytes"), {Head: "What", Flex: true, Wrap: true, Least: 16}}}
 	for _, row := range s.Trims {
-		what := row.Message
+		what := fmt.Sprintf("%s (%d %s): %s", row.Status, row.Files, page.Plural(row.Files, "files"), row.Message)
 		if row.Reason != "" {
 			what += ": " + row.Reason
 		}
 		for _, l := range row.Left {
 			what += fmt.Sprintf("; %d %s (%s) %s: %s", l.Files, page.Plural(l.Files, "files"), whittle.Bytes(l.Bytes), stay(l.Files), l.Reason)
 		}
-		t.Row(page.Text(row.Rule), page.Text(whittle.Bytes(row.Bytes)), page.Text(fmt.Sprint(row.Files)), page.Text(string(row.Status)), page.Text(what))
+		t.Row(page.Text(removers([]string{row.Rule})), page.Text(whittle.Bytes(row.Bytes)), page.Text(what))
 	}
 	return t
 }
@@ -114,9 +117,9 @@ func stay(n int) string {
 
 // squeezedLayers says where the bytes went, by layer.
 func squeezedLayers(s *whittle.Squeeze) page.Table {
-	t := page.Table{Columns: []page.Column{page.Right("Layer"), page.Right("Before"), page.Right("After"), page.Left(""), {Head: "Left out", Flex: true, Wrap: true, Least: 16}}}
+	t := page.Table{Columns: []page.Column{page.Right("Layer"), page.Right("Before"), page.Right("After"), {Head: "What", Flex: true, Wrap: true, Least: 12}}}
 	for _, l := range s.Layers {
-		after, what := "", l.Why
+		after, what := "", l.Action
 		if l.After != nil {
 			after = whittle.Bytes(l.After.Stored)
 		}
@@ -124,10 +127,13 @@ func squeezedLayers(s *whittle.Squeeze) page.Table {
 		for _, c := range l.Dropped {
 			parts = append(parts, fmt.Sprintf("%s %s", whittle.Bytes(c.Bytes), c.Reason))
 		}
-		if len(parts) > 0 && l.Action != "kept" {
-			what = strings.Join(parts, ", ")
+		switch {
+		case len(parts) > 0 && l.Action != "kept":
+			what += ": without " + strings.Join(parts, ", ")
+		case l.Why != "":
+			what += ": " + l.Why
 		}
-		t.Row(page.Text(fmt.Sprint(l.Index)), page.Text(whittle.Bytes(l.Before.Stored)), page.Text(after), page.Text(l.Action), page.Text(what))
+		t.Row(page.Text(fmt.Sprint(l.Index)), page.Text(whittle.Bytes(l.Before.Stored)), page.Text(after), page.Text(what))
 	}
 	return t
 }
@@ -142,7 +148,7 @@ func droppedWords(reason string) string {
 		"duplicate": "files that the same layer has again",
 		"whiteout":  "whiteouts that hide nothing",
 		"directory": "folders whose metadata a later layer has",
-		"trimmed":   "what rules found",
+		"trimmed":   "what rules found, or no run touched",
 		"link":      "links that a later layer replaces or deletes",
 		"other":     "other entries that are not visible",
 	}
@@ -219,7 +225,7 @@ func verifyTitle(c *whittle.TreeComparison) string {
 	switch {
 	case c.Trim != nil && !c.Same && c.Explained():
 		return fmt.Sprintf("%s: the same configuration, and file systems that differ in just what the certificate lists: %d %s that %s removed, and %d %s of files (by two readings)",
-			names, c.Trim.Removed, page.Plural(c.Trim.Removed, "paths"), strings.Join(c.Trim.Rules, ", "), c.Trim.Edited, page.Plural(c.Trim.Edited, "lists"))
+			names, c.Trim.Removed, page.Plural(c.Trim.Removed, "paths"), removers(c.Trim.Rules), c.Trim.Edited, page.Plural(c.Trim.Edited, "lists"))
 	case c.Trim != nil && !c.Trim.Holds:
 		return names + ": they do not differ in just what the certificate lists: " + c.Trim.Problem
 	case c.Same:

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/report/page"
+)
+
+// removers are what removed something: rules by their names, or an option.
+func removers(rules []string) string {
+	var out []string
+	for _, r := range rules {
+		if r == "traced" {
+			r = "--traced"
+		}
+		out = append(out, r)
+	}
+	return strings.Join(out, ", ")
+}
+
+// tracedParts say what the runs of a workload touched, and what that is worth.
+func tracedParts(d *page.Document, t *whittle.TracedSqueeze) {
+	d.Add(page.Heading{Level: 2, Text: "What the runs touched"}, tracedRuns(t), page.Para(tracedWorth(t)))
+	var removed []whittle.TracedDistribution
+	counts := map[string]int{}
+	for _, x := range t.Distributions {
+		if counts[x.Status]++; x.Status == "removed" {
+			removed = append(removed, x)
+		}
+	}
+	if len(removed) > 0 {
+		slices.SortStableFunc(removed, func(a, b whittle.TracedDistribution) int { return cmp.Compare(b.Bytes, a.Bytes) })
+		rows := page.Table{Columns: []page.Column{page.Right("Bytes"), page.Flexible("Removed distribution")}}
+		for _, x := range removed {
+			rows.Row(page.Text(whittle.Bytes(x.Bytes)), page.Text(x.Name+" "+x.Version))
+		}
+		d.Add(rows)
+	}
+	var stay []string
+	for _, s := range []struct{ status, words string }{{"touched", "touched by a run"}, {"needed", "needed as far as files show"}, {"left", "not to be removed whole"},
+		{"abstained", "kept because of --miss"}, {"reverted", "kept because something fails without them"}} {
+		if n := counts[s.status]; n > 0 {
+			stay = append(stay, fmt.Sprintf("%d %s", n, s.words))
+		}
+	}
+	if len(stay) > 0 {
+		d.Add(page.Para(fmt.Sprintf("What stays of %d Python distributions: %s. The JSON has each with its reason. Files of operating system packages, and files of no package, stay.", len(t.Distributions), strings.Join(stay, ", "))))
+	}
+}
+
+func tracedRuns(t *whittle.TracedSqueeze) page.Table {
+	rows := page.Table{Columns: []page.Column{page.Flexible("Run"), page.Right("Touched"), page.Right("Alone"), {Head: "Result", Flex: true, Wrap: true, Least: 12}}}
+	for _, r := range t.Runs {
+		result := "decides"
+		if r.HeldOut {
+			result = "held out"
+		}
+		if len(r.Missed) > 0 {
+			result += ", would miss " + strings.Join(r.Missed, ", ")
+		}
+		if r.Problem != "" {
+			result += "; fails: " + r.Problem
+		}
+		rows.Row(page.Text(r.Name), page.Text(fmt.Sprint(r.Touched)), page.Text(fmt.Sprint(r.Alone)), page.Text(result))
+	}
+	return rows
+}
+
+// tracedWorth says what the runs let expect of others.
+func tracedWorth(t *whittle.TracedSqueeze) string {
+	return fmt.Sprintf("Touched: Python distributions; alone: those of them that would be gone without this run. Held out: %d of %d %s. %d of them touched what the others alone would have removed; with a confidence of 95 %%, at most %s of further runs would. "+
+		"Failures of held-out runs without what was removed: %d. Good–Turing: %s of further runs would touch something that was removed (--miss %s). This is about runs like these, and not about other uses.",
+		t.HeldOut, len(t.Runs), page.Plural(len(t.Runs), "runs"), t.HeldOutMissed, percent(t.Bound), t.Failed, percent(t.Estimate), percent(t.Miss))
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.3g %%", share*100) }
