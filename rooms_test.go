@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"ledger":                 {},
 	"rootfs":                 {"index", "ledger", "elf"},
 	"squeeze":                {"codec", "index", "ledger"},
-	"keep":                   {},
+	"keep":                   {"python"},
 	"start":                  {"distro", "elf", "manifest", "python", "python/imports", "shell"},
 	"deps":                   {"dockerfile", "manifest", "python"},
 	"check":                  {"deps", "manifest", "python", "python/imports", "start"},

@@ -16,6 +16,7 @@ func TestValues(t *testing.T) {
 		limit                      time.Duration
 		platform                   *whittle.Platform
 		engine                     string
+		part                       float64
 	)
 	for _, c := range []struct {
 		value pflag.Value
@@ -28,6 +29,7 @@ func TestValues(t *testing.T) {
 		{SizeOrNone(&none, -1), map[string]string{"8GB": "8.00 GB", "none": "-1 B"}, []string{"nothing", "5"}},
 		{Processes(&pids, -1), map[string]string{"100": "100", "none": "-1"}, []string{"9", "1k"}},
 		{Time(&limit, -1), map[string]string{"90s": "1m30s", "none": "-1ns"}, []string{"90", "1ms", "-1h"}},
+		{Share(&part), map[string]string{"1%": "1%", "0.5%": "0.5%", "0%": "0%", "100%": "100%"}, []string{"", "1", "0.01", "-1%", "100.1%", "NaN%", "%", "x%"}},
 		{Platform(&platform), map[string]string{"arm64": "linux/arm64", "x86_64": "linux/amd64", "arm/v7": "linux/arm/v7"}, []string{"lunix", "a/b/c/d", ""}},
 		{Address(&engine), map[string]string{"tcp://host:1": "tcp://host:1", "unix:///run/x": "unix:///run/x"}, []string{"host:1", "tcp://host", "unix://", "http://host:1"}},
 	} {

@@ -1,6 +1,7 @@
 // Package keep decides which packages of an image stay when the others are removed:
 // those that a run touched, and all that these need. It estimates how often a further
-// run would touch one that is gone. It reads nothing: packages and runs are numbers.
+// run would touch one that is gone. [Distributions] are the packages that it knows; the
+// rest works on their numbers.
 package keep
 
 import (
