@@ -183,6 +183,9 @@ func (t *tracer) find(pid int, p *pending) (wanted bool, err error) {
 	case kindSpace:
 		return p.args[c.flags]&unix.CLONE_NEWNS != 0 || p.args[c.flags] == 0, nil
 	}
+	if p.args[c.path] == 0 && c.kind != kindExec {
+		return false, nil // NULL: what is open, as of utimensat, or an error
+	}
 	name, err := text(pid, p.args[c.path])
 	if errors.Is(err, errFault) {
 		p.blind = true
