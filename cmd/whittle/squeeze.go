@@ -63,7 +63,7 @@ type squeezeOptions struct {
 	to, file, target, base, certificate string
 	traced                              bool
 	workload                            audit.TracedOptions
-	commands                            []string
+	runs                                runOptions
 }
 
 func squeezeCommand(a *app) *cobra.Command {
@@ -115,8 +115,8 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.traced, "traced", false, "remove the Python distributions that no run touches and that nothing which stays needs")
 	o.workload.Miss = 0.01
 	f.Var(flagvalue.Share(&o.workload.Miss), "miss", "with --traced, the estimated share of further runs that may touch something that was removed: what is over it stays, and 100% keeps nothing back")
-	f.StringArrayVar(&o.commands, "command", nil, "with --traced, another command line to run (repeatable)")
-	f.StringVar(&o.workload.Project, "project", "", "with --traced, the folder of the project that made the image, whose commands are run (default: this folder, if it has a project)")
+	o.workload.Patience, o.runs.RunOptions = audit.TracePatience, &o.workload.RunOptions
+	o.runs.flags(f, "with --traced, another command line to run", "with --traced, how long to watch an entry point that keeps running and does not answer")
 	f.BoolVar(&o.workload.Test, "test", false, "with --traced, also run the project's tests (test: of whittle.yaml)")
 	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system, but for what --fix and --traced removed, and configuration")
 	f.BoolVar(&o.Attach, "attach", false, "also write the certificate beside the image, as an artifact about it: for OCI layouts, OCI archives and registries")
@@ -168,16 +168,15 @@ func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
 }
 
 // completeTraced reads what decides what is removed as untouched.
-func (o *squeezeOptions) completeTraced(cmd *cobra.Command) (err error) {
+func (o *squeezeOptions) completeTraced(cmd *cobra.Command) error {
 	if !o.traced {
-		return unused(cmd, "nothing is traced without --traced", "miss", "command", "project", "test")
+		return unused(cmd, "nothing is traced without --traced", "miss", "command", "patience", "project", "test", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow")
 	}
-	o.Traced = &o.workload
-	if o.workload.Commands, err = commandLines(o.commands); err != nil {
+	if err := unused(cmd, "nothing is built", "cache-from", "cache-to"); err != nil {
 		return err
 	}
-	o.workload.Project, err = projectOption(o.workload.Project)
-	return err
+	o.Traced = &o.workload
+	return o.runs.complete()
 }
 
 // placeOrFile is -o: a place for an image, or FORMAT=FILE.

@@ -137,12 +137,16 @@ func (t *trimming) trim(ctx context.Context) (*cut, error) {
 	if err != nil || harm == "" {
 		return c, err
 	}
+	if one := slices.IndexFunc(all, hasPaths); !slices.ContainsFunc(all[one+1:], hasPaths) {
+		t.rows[one].Status, t.rows[one].Reason = whittle.Reverted, harm
+		return nil, nil
+	}
 	// Which of them does it? They are added one after another: the last that passes is the
 	// image without all that do.
 	var accepted []map[string]string
 	c = nil
 	for i, paths := range all {
-		if len(paths) == 0 {
+		if !hasPaths(paths) {
 			continue
 		}
 		more, harm, err := t.try(ctx, append(slices.Clone(accepted), paths)...)
@@ -157,6 +161,8 @@ func (t *trimming) trim(ctx context.Context) (*cut, error) {
 	}
 	return c, nil
 }
+
+func hasPaths(paths map[string]string) bool { return len(paths) > 0 }
 
 // paths are the paths that a finding removes, with its rule, and what becomes of it.
 func (t *trimming) paths(f *whittle.Finding) (map[string]string, whittle.Trim) {

@@ -67,6 +67,7 @@ var commands = []struct {
 	{"a stopped child", []string{"sh", "-c", "sh -c 'kill -STOP $$; cat a/one' & sleep 0.5; kill -CONT $!; wait $!"}},
 	{"python", []string{"/usr/bin/python3", "-c", "import json, email.mime.text, xml.dom.minidom, sqlite3, ssl"}},
 	{"python: own module", []string{"/usr/bin/python3", "-c", "import module; print(module.value); import nothing"}},
+	{"python: the times of an open file", []string{"/usr/bin/python3", "-c", "import os; f = os.open('a/one', os.O_RDONLY); os.utime(f); os.stat(f); os.utime('a/b/two')"}},
 	{"python: threads", []string{"/usr/bin/python3", "-c", `
 import threading
 def read(n):
