@@ -50,6 +50,8 @@ func idleOptions(cmd *cobra.Command, args []string) []idle {
 		return []idle{{ofBuilding, "nothing is run without --run"}}
 	case name == "advise" && !project:
 		return []idle{{ofBuilding, "nothing is built"}}
+	case name == "squeeze" && (is("run") || is("traced")):
+		return []idle{{ofAsking, "no package index is asked"}}
 	case slices.Contains([]string{"inspect", "compare", "simulate", "explore", "squeeze", "verify"}, name):
 		return []idle{{ofBuilding, "nothing is built"}, {ofAsking, "no package index is asked"}}
 	case name == "trace":
