@@ -59,6 +59,9 @@ func (t *trimming) distributions() *keep.Distributions {
 			return t.trimmer.Names(items[p]), x.Facts.Ledger.Items[items[p]].Bytes
 		},
 		Stays: func(p string) string {
+			if by := t.lists.managed[p]; by != "" {
+				return "it is of a package (" + by + ") that would still be said to be installed"
+			}
 			owner := whittle.Owner{Ecosystem: "pypi"}
 			if items[p] >= 0 {
 				owner = x.Facts.Owner[items[p]]

@@ -164,6 +164,10 @@ func TestTraced(t *testing.T) {
 			map[string]string{"used": "needed", "x": "touched", "y": "removed", "lonely": "removed"}},
 		{"files of no list", []string{installed("used", "x", "lonely"), "f " + site + "x/cache.bin 10\n"}, []string{"a", "b"}, 1,
 			map[string]string{"used": "needed", "x": "left", "lonely": "removed"}},
+		{"of a system package", []string{installed("used", "x", "lonely"), `f var/lib/dpkg/status "Package: python3-x\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"
+f var/lib/dpkg/info/python3-x.list "/.\n/` + site + `x/data.bin\n"
+`}, []string{"a", "b"}, 1,
+			map[string]string{"used": "needed", "x": "left", "lonely": "removed"}},
 		{"named by a script", []string{installed("used", "some-tool", "lonely"), "f app/run.sh \"#!/bin/sh\\nexec some-tool\\n\" mode=0755\n"}, []string{"a", "b"}, 1,
 			map[string]string{"used": "needed", "some-tool": "needed", "lonely": "removed"}},
 	} {
