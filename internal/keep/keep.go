@@ -168,7 +168,7 @@ func Bound(missed, n int) float64 {
 			high = p
 		}
 	}
-	return high
+	return math.Round(high*1e6) / 1e6 // what bisection adds in the last digits says nothing
 }
 
 // atMost is the probability of at most k of n, each with probability p.
