@@ -27,6 +27,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/redact"
 	"whittle.dev/whittle/internal/build/sent"
 )
 
@@ -126,7 +127,7 @@ type job struct {
 	file     string // the Dockerfile as messages name it
 	syntax   string // the image of the `# syntax=` line, empty where there is none
 	notes    []string
-	redactor *redactor
+	redactor *redact.Redactor
 	services []Service
 	// secrets are the IDs of d's secrets.
 	secrets []string
@@ -138,7 +139,7 @@ type job struct {
 
 // prepare reads and checks what d names. Errors wrap ErrUsage.
 func (d Definition) prepare(log io.Writer) (*job, error) {
-	j := &job{file: d.Dockerfile, redactor: newRedactor(d.hidden()), services: d.Services, tracer: d.Tracer}
+	j := &job{file: d.Dockerfile, redactor: redact.New(d.hidden()), services: d.Services, tracer: d.Tracer}
 	for _, s := range d.Secrets {
 		j.secrets = append(j.secrets, s.ID)
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/redact"
 )
 
 // Messages as engines of several ages wrote them.
@@ -137,7 +138,7 @@ func FuzzFailure(f *testing.F) {
 		f.Add(seed, "docker/dockerfile:1")
 	}
 	f.Fuzz(func(t *testing.T, text, syntax string) {
-		rec, ch := record(io.Discard, Progress{}, nil, newRedactor(nil))
+		rec, ch := record(io.Discard, Progress{}, nil, redact.New(nil))
 		close(ch)
 		rec.wg.Wait()
 		err := (&Engine{}).failure(context.Background(), &job{file: "Dockerfile", syntax: syntax}, rec, errors.New(text))

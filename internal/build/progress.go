@@ -14,6 +14,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/build/redact"
 )
 
 const (
@@ -78,7 +79,7 @@ type recorder struct {
 // record starts a recorder; the channel goes to the solve, which closes it. free
 // says how many bytes the engine's disk has left; nil where nobody knows.
 // What v hides is neither kept nor shown.
-func record(log io.Writer, p Progress, free func() int64, v *redactor) (*recorder, chan *bkclient.SolveStatus) {
+func record(log io.Writer, p Progress, free func() int64, v *redact.Redactor) (*recorder, chan *bkclient.SolveStatus) {
 	r := &recorder{stream: stream{v, map[pieceKey][]byte{}}, steps: map[digest.Digest]*Step{}, tails: map[digest.Digest]*tail{}, free: free, least: math.MaxInt64}
 	if log != nil {
 		r.plainLog(log)

@@ -2,233 +2,34 @@ package build
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"net/url"
 	"slices"
-	"strings"
-	"unicode/utf16"
 
 	bkclient "github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
+
+	"whittle.dev/whittle/internal/build/redact"
 )
 
-const (
-	// minHidden is the shortest value that is replaced, in bytes: shorter ones are
-	// in every text.
-	minHidden = 4
-	// maxPending is how much of a line is held back until it ends, in bytes.
-	maxPending = 64 << 10
-	// shown is printed instead of a value.
-	shown = "***"
-)
-
-// redactor replaces secret values in everything that is printed: as they are, line
-// by line, quoted for JSON and URLs, in base64, and the passwords of URLs. A nil
-// redactor replaces nothing.
-type redactor struct {
-	replacer *strings.Replacer
-	longest  int
-}
-
-func newRedactor(values []string) *redactor {
-	var needles []string
-	add := func(s string) {
-		if len(s) >= minHidden && !slices.Contains(needles, s) {
-			needles = append(needles, s)
-		}
-	}
-	for _, value := range values {
-		for _, form := range forms(value) {
-			add(form)
-		}
-	}
-	if len(needles) == 0 {
-		return nil
-	}
-	// The longest first: one value may be the beginning of another.
-	slices.SortStableFunc(needles, func(a, b string) int { return len(b) - len(a) })
-	v := &redactor{longest: len(needles[0])}
-	pairs := make([]string, 0, 2*len(needles))
-	for _, n := range needles {
-		pairs = append(pairs, n, shown)
-	}
-	v.replacer = strings.NewReplacer(pairs...)
-	return v
-}
-
-// forms are the texts in which a value may be printed.
-func forms(value string) (out []string) {
-	whole := strings.TrimSpace(value)
-	if len(whole) < minHidden {
-		return nil
-	}
-	for _, s := range secretParts(whole) {
-		out = append(out, s)
-		out = append(out, inURLs(s)...)
-		out = append(out, inJSON(s)...)
-	}
-	out = append(out, inBase64(value)...)
-	return append(out, inBase64(whole)...)
-}
-
-// secretParts are a value, its lines, what these set, and the password if it is a URL.
-func secretParts(whole string) []string {
-	parts := []string{whole}
-	for line := range strings.Lines(whole) {
-		line = strings.TrimSpace(line)
-		parts = append(parts, line)
-		// A file of settings: "//host/:_authToken=value".
-		if _, set, ok := strings.Cut(line, "="); ok && len(set) >= 2*minHidden {
-			parts = append(parts, set)
-		}
-	}
-	if u, err := url.Parse(whole); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok {
-			parts = append(parts, password)
-		}
-	}
-	return parts
-}
-
-// inURLs are the forms of a text within a URL, as different programs escape it.
-func inURLs(s string) []string {
-	out := []string{url.QueryEscape(s), url.PathEscape(s)}
-	for _, kept := range unescaped {
-		escaped := percent(s, kept)
-		out = append(out, escaped, strings.ReplaceAll(escaped, "%20", "+"))
-	}
-	return out
-}
-
-// unescaped are the characters besides letters, digits and "-._~" that programs leave
-// as they are in URLs: none, Python's quote, JavaScript's encodeURIComponent and
-// encodeURI.
-var unescaped = []string{"", "/", "!*'()", "!*'();/?:@&=+$,#"}
-
-// percent escapes a text for a URL.
-func percent(s, kept string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~"+kept, c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
-}
-
-// inJSON are the forms of a text within a string of JSON: with "<", ">" and "&"
-// escaped or not, and with everything escaped that is not ASCII.
-func inJSON(s string) (out []string) {
-	for _, html := range []bool{true, false} {
-		var b strings.Builder
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(html)
-		if enc.Encode(s) != nil {
-			continue
-		}
-		quoted := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
-		ascii := ""
-		for _, unit := range utf16.Encode([]rune(quoted)) {
-			if unit < 0x80 {
-				ascii += string(rune(unit))
-			} else {
-				ascii += fmt.Sprintf(`\u%04x`, unit)
-			}
-		}
-		out = append(out, quoted, ascii)
-	}
-	return out
-}
-
-// inBase64 are the parts of a text's base64 that do not depend on what is before and
-// after it: a text may follow a user's name and a colon. Programs break long lines
-// after 76 or 64 characters.
-func inBase64(text string) (out []string) {
-	for skip := range 3 {
-		n := (len(text) - skip) / 3 * 3
-		if n < 2*minHidden {
-			continue
-		}
-		part := []byte(text[skip : skip+n])
-		for _, coding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
-			coded := coding.EncodeToString(part)
-			out = append(out, coded)
-			if skip > 0 {
-				continue
-			}
-			for _, width := range []int{76, 64} {
-				for at := 0; at < len(coded) && len(coded) > width; at += width {
-					if line := coded[at:min(at+width, len(coded))]; len(line) >= 2*minHidden {
-						out = append(out, line)
-					}
-				}
-			}
-		}
-	}
-	return out
-}
-
-func (v *redactor) text(s string) string {
-	if v == nil {
-		return s
-	}
-	return v.replacer.Replace(s)
-}
-
-func (v *redactor) bytes(b []byte) []byte {
-	if v == nil || len(b) == 0 {
-		return b
-	}
-	return []byte(v.replacer.Replace(string(b)))
-}
-
-func (v *redactor) lines(all []string) []string {
-	out := slices.Clone(all)
-	for i := range out {
-		out[i] = v.text(out[i])
-	}
-	return out
-}
-
-// error redacts an error's text; errors.Is and errors.As see the same errors.
-func (v *redactor) error(err error) error {
-	if v == nil || err == nil || v.text(err.Error()) == err.Error() {
-		return err
-	}
-	return &redacted{text: v.text(err.Error()), err: err}
-}
-
-// redacted is an error with a redacted text.
-type redacted struct {
-	text string
-	err  error
-}
-
-func (e *redacted) Error() string { return e.text }
-func (e *redacted) Unwrap() error { return e.err }
-
-// result redacts the output of a command.
-func (v *redactor) result(r *RunResult) {
+// redact hides values in the output of a command.
+func (r *RunResult) redact(v *redact.Redactor) {
 	if v == nil {
 		return
 	}
-	r.Stdout, r.Stderr = v.bytes(r.Stdout), v.bytes(r.Stderr)
-	r.Err = v.error(r.Err)
-	r.Args = v.lines(r.Args)
+	r.Stdout, r.Stderr = v.Bytes(r.Stdout), v.Bytes(r.Stderr)
+	r.Err = v.Error(r.Err)
+	r.Args = v.Lines(r.Args)
 	if r.Watched != nil {
-		r.Watched.CheckOutput = v.bytes(r.Watched.CheckOutput)
+		r.Watched.CheckOutput = v.Bytes(r.Watched.CheckOutput)
 	}
 }
+
+// maxPending is how much of a line is held back until it ends, in bytes.
+const maxPending = 64 << 10
 
 // stream redacts the progress of a build. Logs arrive in pieces that may begin and
 // end anywhere, so a line is held back until it is complete.
 type stream struct {
-	*redactor
+	*redact.Redactor
 	pending map[pieceKey][]byte
 }
 
@@ -239,7 +40,7 @@ type pieceKey struct {
 }
 
 func (s *stream) status(in *bkclient.SolveStatus) *bkclient.SolveStatus {
-	if s.redactor == nil {
+	if s.Redactor == nil {
 		return in
 	}
 	out := *in
@@ -252,7 +53,7 @@ func (s *stream) status(in *bkclient.SolveStatus) *bkclient.SolveStatus {
 	}
 	for _, v := range in.Vertexes {
 		c := *v
-		c.Name, c.Error = s.text(v.Name), s.text(v.Error)
+		c.Name, c.Error = s.Text(v.Name), s.Text(v.Error)
 		out.Vertexes = append(out.Vertexes, &c)
 		if v.Completed != nil {
 			out.Logs = append(out.Logs, s.rest(v.Digest)...)
@@ -260,10 +61,10 @@ func (s *stream) status(in *bkclient.SolveStatus) *bkclient.SolveStatus {
 	}
 	for _, w := range in.Warnings {
 		c := *w
-		c.Short = s.bytes(w.Short)
+		c.Short = s.Bytes(w.Short)
 		c.Detail = slices.Clone(w.Detail)
 		for i := range c.Detail {
-			c.Detail[i] = s.bytes(c.Detail[i])
+			c.Detail[i] = s.Bytes(c.Detail[i])
 		}
 		out.Warnings = append(out.Warnings, &c)
 	}
@@ -276,13 +77,13 @@ func (s *stream) piece(key pieceKey, data []byte) []byte {
 	cut := bytes.LastIndexByte(all, '\n') + 1
 	if over := len(all) - maxPending; cut < over {
 		// A line without an end: hold back what may be the beginning of a value.
-		all = s.bytes(all)
-		cut = max(0, len(all)-s.longest)
+		all = s.Bytes(all)
+		cut = max(0, len(all)-s.Longest())
 		s.pending[key] = bytes.Clone(all[cut:])
 		return all[:cut]
 	}
 	s.pending[key] = bytes.Clone(all[cut:])
-	return s.bytes(all[:cut])
+	return s.Bytes(all[:cut])
 }
 
 // rest are the last lines of a step, complete or not.
@@ -291,7 +92,7 @@ func (s *stream) rest(vertex digest.Digest) []*bkclient.VertexLog {
 	for key, data := range s.pending {
 		if key.vertex == vertex || vertex == "" {
 			if len(data) > 0 {
-				out = append(out, &bkclient.VertexLog{Vertex: key.vertex, Stream: key.stream, Data: s.bytes(data)})
+				out = append(out, &bkclient.VertexLog{Vertex: key.vertex, Stream: key.stream, Data: s.Bytes(data)})
 			}
 			delete(s.pending, key)
 		}

@@ -22,6 +22,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build/buildkitd"
+	"whittle.dev/whittle/internal/build/redact"
 	"whittle.dev/whittle/internal/trace"
 )
 
@@ -164,14 +165,14 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command, shown wh
 	}
 	results = make([]RunResult, 0, len(cmds))
 	for i, c := range cmds {
-		task := shown.Begin(whittle.Work{Name: "running " + img.redactor.text(c.Name), Item: "command", Total: int64(len(cmds)), Kept: noteworthy})
+		task := shown.Begin(whittle.Work{Name: "running " + img.redactor.Text(c.Name), Item: "command", Total: int64(len(cmds)), Kept: noteworthy})
 		task.Done(int64(i), int64(len(cmds)))
 		r, err := img.repeat(ctx, c)
 		task.End(ended(r))
 		if err != nil {
 			return nil, fmt.Errorf("running %s: %w", c.Name, err)
 		}
-		img.redactor.result(&r)
+		r.redact(img.redactor)
 		results = append(results, r)
 	}
 	return results, nil
@@ -211,7 +212,7 @@ type image struct {
 	text     []byte // of config
 	guard    *buildkitd.Guard
 	job      *job
-	redactor *redactor
+	redactor *redact.Redactor
 	beside   *neighbours // nil where there are none, and no network
 	// secrets are the IDs of those that lie in /run/secrets.
 	secrets []string
@@ -271,9 +272,9 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		if doErr != nil {
 			err = doErr
 		}
-		return whittle.ErrEngine.Errorf("running the image of %s: %s", j.file, j.redactor.text(plain(err)))
+		return whittle.ErrEngine.Errorf("running the image of %s: %s", j.file, j.redactor.Text(plain(err)))
 	}
-	return j.redactor.error(e.failure(ctx, j, rec, orLost(held, err)))
+	return j.redactor.Error(e.failure(ctx, j, rec, orLost(held, err)))
 }
 
 func newImage(c gateway.Client, res *gateway.Result, g *buildkitd.Guard, j *job) (image, error) {

@@ -87,7 +87,7 @@ func (img image) startServices(ctx context.Context) (n *neighbours, why string, 
 			if err != nil {
 				return nil, "", fmt.Errorf("starting the service %s: %w", s.Name, err)
 			}
-			return nil, "the service " + s.Name + " did not come up: " + j.redactor.text(why), nil
+			return nil, "the service " + s.Name + " did not come up: " + j.redactor.Text(why), nil
 		}
 	}
 	return n, "", nil

@@ -131,7 +131,7 @@ func (e *Engine) solve(ctx context.Context, d Definition, o Output, j *job) (*Re
 	case out.err != nil && ctx.Err() == nil:
 		err = whittle.ErrSystem.Errorf("writing %s: %w", o.Archive, out.err)
 	default:
-		err = j.redactor.error(e.failure(ctx, j, rec, orLost(held, err)))
+		err = j.redactor.Error(e.failure(ctx, j, rec, orLost(held, err)))
 	}
 	if err != nil {
 		return nil, err
