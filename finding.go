@@ -269,6 +269,9 @@ type Forecast struct {
 	Parts []ForecastPart `json:"parts,omitempty"`
 	// Actual is the size of the image where it was built afterwards.
 	Actual *int64 `json:"actual"`
+	// Ready is its time to ready: estimated, or measured where it was built; nil where
+	// the image that it starts from was not measured.
+	Ready *Ready `json:"ready,omitempty"`
 	// Dockerfile is the text that would make it, empty where there is none.
 	Dockerfile string `json:"dockerfile,omitempty"`
 	// Skipped says why it cannot be built as it is: "duckdb has no musllinux
@@ -484,4 +487,6 @@ type Outcome struct {
 	// Passed and Commands count the commands that passed, and all.
 	Passed   int `json:"passed"`
 	Commands int `json:"commands"`
+	// Ready is its time to ready, nil where that was not measured.
+	Ready *Ready `json:"ready,omitempty"`
 }

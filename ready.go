@@ -16,6 +16,9 @@ type Ready struct {
 	// Unpack is how long decompressing and writing the layers took, one after the other
 	// as containerd does it, nil where that was not measured.
 	Unpack *float64 `json:"unpack"`
+	// UnpackOf is the image that was unpacked where it was not this one, but Unpack is in
+	// proportion to the sizes of both; empty where it was this one.
+	UnpackOf string `json:"unpack_of,omitempty"`
 	// Start is the start-up, nil where nothing that the image starts was seen to run:
 	// the totals are without it then.
 	Start *StartUp `json:"start"`
@@ -39,6 +42,9 @@ type StartUp struct {
 	// CPU is the time that processors work meanwhile, of all together, nil where it is
 	// not known. What else the machine does hardly changes it.
 	CPU *float64 `json:"cpu"`
+	// Cold is as Wall, without the image's files in the page cache, nil where that was
+	// not measured.
+	Cold *float64 `json:"cold"`
 }
 
 // ReadyTotal is the time to ready at one bandwidth.

@@ -101,7 +101,7 @@ var allowed = map[string][]string{
 	"host":                   {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
 	"audit":                  {"build", "check", "codec", "deps", "destination", "distro", "dockerfile", "dockerfile/history", "gate", "git", "project/settings", "purl", "dockerfile/ignore", "elf", "host", "index", "inputs", "keep", "ledger", "outdir", "patch", "manifest", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "squeeze", "start", "trace", "view"},
 	"otherbases":             {"audit", "build", "distro", "forecast", "host", "python", "resolve"},
-	"lab":                    {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "otherbases", "outdir", "patch", "manifest", "project", "pypi", "python", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "shell", "source", "states"},
+	"lab":                    {"absent", "audit", "build", "build/buildkitd", "distro", "dockerfile", "dockerfile/ignore", "forecast", "host", "index", "inputs", "ledger", "otherbases", "outdir", "patch", "manifest", "project", "pypi", "python", "ready", "relock", "resolve", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "shell", "source", "states"},
 	"flagvalue":              {},
 	"commandline":            {},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace"},

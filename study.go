@@ -96,6 +96,8 @@ type Variant struct {
 	Inspect *Inspection `json:"inspect"`
 	Check   *Check      `json:"check"`
 	Run     RunFacts    `json:"run"`
+	// Ready is its time to ready, nil where that was not measured.
+	Ready *Ready `json:"ready"`
 	// Fingerprint is a digest of all that the variant was made from; a study
 	// that is resumed keeps a variant while it is the same.
 	Fingerprint Digest `json:"fingerprint"`
@@ -191,6 +193,9 @@ type CommandRun struct {
 	// empty where that is not known.
 	Seconds []float64 `json:"seconds"`
 	CPU     []float64 `json:"cpu,omitempty"`
+	// Cold has the seconds of further runs, each without the image's files in the page
+	// cache, empty where there was none.
+	Cold []float64 `json:"cold,omitempty"`
 	// Problem is what went wrong in one line: "ModuleNotFoundError: rich
 	// (src/commands/anonymize.py:5)".
 	Problem string `json:"problem,omitempty"`

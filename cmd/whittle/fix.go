@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
@@ -29,7 +30,8 @@ run any more or the image gets larger, and says which and why.
 
 No fix is kept that makes a start clearly slower: in repeated runs, by more than
 10 % and 0.1 s of processor time; where that is not known, by 10 % and 0.2 s
-(0.5 s for the image's own start). Without --verify nothing is
+(0.5 s for the image's own start). --objective ready keeps one all the same if
+the image is ready sooner at each --bandwidth. Without --verify nothing is
 measured, and fixes that are known to make starts slower are not made: they leave
 out bytecode, which Python then compiles at each start. --objective size makes
 them all the same, and so does --only RULE without --verify. Neither are fixes
@@ -44,9 +46,9 @@ Without --write they are shown as patches for git am.
 installs the packages in a stage of its own, of which the image gets them only;
 single-stage removes what only building needs in the RUN that installs;
 distroless has Debian's Python and no shell. What does not have to change stays
-as it is. If a line is in the way, fix names it and writes nothing. --verify keeps a strategy only if
-everything that ran still runs, the settings are the same, and the image is not
-larger.
+as it is. If a line is in the way, fix names it and writes nothing. --verify
+keeps a strategy only if everything that ran still runs, the settings are the
+same, and the image is not larger.
 
 For Dockerfiles, and with --static for folders, fix only reads files: nothing is
 built, and no image, engine or network is needed. It then makes the fixes that the
@@ -136,7 +138,7 @@ func fixChoices(f *pflag.FlagSet, o *lab.FixOptions) {
 // fixEffects are the flags that say how fixes are proved and written.
 func fixEffects(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.BoolVar(&o.Verify, "verify", false, "build and run before and after; keep only what does no harm")
-	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what a fix is judged by: both (size and start-up, which no fix makes slower) or size")
+	objectiveFlags(f, &o.StudyOptions, "what a fix is judged by")
 	f.BoolVarP(&o.Write, "write", "w", false, "change the files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Commits, "commits", false, "one commit for each concern: with --write in a clean git work tree, otherwise patches for git am")
@@ -184,15 +186,19 @@ func knownStrategy(name string) error {
 	if name == "" || slices.Contains(lab.Strategies(), name) {
 		return nil
 	}
-	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no strategy %q that fix can write", name),
-		whittle.DidYouMean(name, lab.Strategies(), "the strategies are "+strings.Join(lab.Strategies(), ", ")))
+	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no strategy %q that fix can write", name), whittle.DidYouMean(name, lab.Strategies(), "the strategies are "+strings.Join(lab.Strategies(), ", ")))
+}
+
+func objectiveFlags(f *pflag.FlagSet, o *lab.StudyOptions, what string) {
+	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, what+": both (size and start-up, which none makes slower), size or ready (time to ready)")
+	f.Var(flagvalue.Bandwidths(&o.Bandwidths), "bandwidth", "a rate at which the time to ready is worked out, such as 100Mbit/s or 50MB/s (repeatable; default 1Gbit/s and 100Mbit/s)")
 }
 
 func knownObjective(name string) error {
 	if slices.Contains(lab.Objectives(), name) {
 		return nil
 	}
-	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), " and ")))
+	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), ", ")))
 }
 
 func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions, out *output[*whittle.Repair]) error {

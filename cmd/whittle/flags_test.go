@@ -49,6 +49,8 @@ func wrongValues(f *pflag.Flag) []string {
 		return []string{"30", "soon", "-1s", "10 parsecs"}
 	case "size":
 		return []string{"4x", "-1GB", "8 elephants", "1MB"}
+	case "rate":
+		return []string{"4x", "-1Mbit/s", "100Mbit", "100M/s", "1bit/s"}
 	case "bytes":
 		return []string{"4x", "-1", "8 elephants", "x"}
 	case "format=file":
@@ -71,7 +73,7 @@ func TestWrongValues(t *testing.T) {
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	special := map[string][]string{
 		"platform": {"lunix", "a/b/c/d", "linux/", "/"}, "engine": {"foo", "tcp://", "tcp://host", "http://x:1", "unix://", "docker-container://"}, "engine-network": {"hots", "OWN"},
-		"color": {"yes", "allways"}, "by": {"pakage", "x"}, "risk": {"odd", "hihg"}, "objective": {"ready"}, "strategy": {"two-stages"}, "without": {"[[", "a//b", "a/**/b", ".."},
+		"color": {"yes", "allways"}, "by": {"pakage", "x"}, "risk": {"odd", "hihg"}, "objective": {"redy"}, "strategy": {"two-stages"}, "without": {"[[", "a//b", "a/**/b", ".."},
 		"only": {"python-test"},
 	}
 	tried := 0

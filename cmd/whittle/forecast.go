@@ -51,7 +51,7 @@ starts would make again (bytecode).`,
 	f.StringVar(&o.Out, "out", "", "folder for images and logs (default DIR/.whittle)")
 	f.Var(names{&o.Only}, "variant", "start from this variant")
 	f.BoolVar(&o.Build, "build", false, "also build the strategies, and show the actual sizes")
-	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what strategies are for: both (size and start-up, which none makes slower) or size")
+	objectiveFlags(f, &o.StudyOptions, "what strategies are for")
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &o.Inputs)
 	out = newOutput(a, cmd,

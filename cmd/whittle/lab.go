@@ -66,7 +66,7 @@ this machine failed.`,
 	f.BoolVar(&o.Quick, "quick", false, "build with cache; skip measured rebuilds, zstd sizes and repeated start-ups")
 	f.BoolVar(&o.Fix, "fix", false, "also apply the fixes to a copy, build and run the result, and revert what does harm")
 	f.StringVar(&risk, "risk", "", "with --fix: the highest risk to take: none, low, medium (default) or high")
-	f.StringVar(&o.Objective, "objective", lab.ObjectiveBoth, "what fixes and strategies are judged by: both (size and start-up, which none makes slower) or size")
+	objectiveFlags(f, &o, "what fixes and strategies are judged by")
 	f.BoolVarP(&o.Write, "write", "w", false, "with --fix: change the project's files")
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")

@@ -66,6 +66,9 @@ type Command struct {
 	// Repeat runs the command so often while it succeeds, each time in a
 	// fresh container; 0 is once.
 	Repeat int
+	// Cold runs it so often once more, each time without the image's files in the page
+	// cache. Only a private engine's can be removed from there.
+	Cold int
 	// Sites are the folders of installed packages in the image, in which a .pth
 	// file makes interpreters record what they import; without any, nothing is
 	// recorded. A command with a Repeat is run once more for it, so that its times
@@ -90,6 +93,9 @@ type RunResult struct {
 	// containers' own start and what a Watch does included. It is empty where that is
 	// not known: only a private engine's is.
 	CPU []time.Duration
+	// Cold has one duration for each run without the image's files in the page cache,
+	// none where that was not possible.
+	Cold []time.Duration
 	// Stdout and Stderr hold the first and the last 64 KiB of each output.
 	Stdout, Stderr []byte
 	// TimedOut: it ran longer than its Timeout and was killed. Killed: it was
@@ -216,6 +222,7 @@ type image struct {
 	beside   *neighbours // nil where there are none, and no network
 	// secrets are the IDs of those that lie in /run/secrets.
 	secrets []string
+	cache   *pageCache // nil where it is not a private engine's
 }
 
 // within builds d and calls do with the image before the build ends.
@@ -252,6 +259,9 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 		img, err := newImage(c, res, e.guard, j)
 		if err != nil {
 			return nil, err
+		}
+		if e.daemon != nil {
+			img.cache = &pageCache{e.daemon, map[string]bool{}}
 		}
 		built = true
 		timer.Stop() // a run has its own time limit
@@ -343,6 +353,9 @@ func (img image) repeat(ctx context.Context, c Command) (RunResult, error) {
 			break
 		}
 	}
+	if err := img.cold(ctx, plain, &r); err != nil {
+		return r, err
+	}
 	if c.Repeat > 0 && img.notesImports(c) {
 		again := r
 		if err := img.once(ctx, c, &again); err != nil {
@@ -400,6 +413,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	kills, clock := img.guard.Kills(), img.guard.Clock()
 	proc, err := ctr.Start(ctx, req)
 	late.Stop()
+	if c.Cold > 0 && err == nil {
+		img.cache.note()
+	}
 	switch {
 	case err == nil && c.Watch != nil:
 		err = img.watch(ctx, ctr, proc, c, r, clock.Stop)

@@ -81,14 +81,18 @@ func TestRunLimits(t *testing.T) {
 	d := f.define(t, "FROM probe\n", nil)
 	repeat, fails, slow := probe("write", "/once", "x"), probe("exit", "1"), probe("sleep", "60")
 	repeat.Repeat, fails.Repeat, slow.Timeout = 3, 3, 5*time.Second
+	repeat.Cold, fails.Cold = 2, 2
 	r := f.run(t, d, repeat, fails, slow, probe("spew", "30000"))
 	if len(r[0].Times) != 3 || !r[0].OK() || r[0].Times[0] <= 0 {
 		t.Errorf("repeat: %+v", r[0])
 	}
+	if want := map[bool]int{true: 2}[f.engine.info.Kind == Buildkitd]; len(r[0].Cold) != want {
+		t.Errorf("%d runs without the page cache, want %d: %+v", len(r[0].Cold), want, r[0])
+	}
 	if _, known := f.engine.guard.CPU(); known != (len(r[0].CPU) == 3) || known && slices.Min(r[0].CPU) <= 0 {
 		t.Errorf("processor times, known %t: %v", known, r[0].CPU)
 	}
-	if len(r[1].Times) != 1 || r[1].OK() {
+	if len(r[1].Times) != 1 || r[1].OK() || len(r[1].Cold) != 0 {
 		t.Errorf("a command that fails was repeated: %+v", r[1])
 	}
 	if !r[2].TimedOut || r[2].OK() || r[2].ExitCode != -1 || string(r[2].Stdout) != "sleeping\n" || r[2].Times[0] > 30*time.Second {

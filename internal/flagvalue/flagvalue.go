@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,10 @@ func Platform(p **whittle.Platform) pflag.Value { return platformValue{p} }
 
 // Address is that of a BuildKit daemon.
 func Address(of *string) pflag.Value { return address{of} }
+
+// Bandwidths are rates, each with a unit, as 1Gbit/s or 50MB/s. The option may be
+// repeated.
+func Bandwidths(all *[]whittle.Bandwidth) pflag.Value { return bandwidths{all} }
 
 // bound is a limit, a number from 0 up. 0 is the default.
 type bound[T int | int64] struct{ n *T }
@@ -193,6 +198,40 @@ func (t timeLimit) Set(s string) error {
 		return errors.New("a time of at least 1s is wanted, such as 30m or 2h, or none")
 	}
 	*t.d = d
+	return nil
+}
+
+// maxBandwidths bounds how many are named.
+const maxBandwidths = 8
+
+// bandwidths are rates with units.
+type bandwidths struct{ all *[]whittle.Bandwidth }
+
+func (b bandwidths) String() string {
+	if b.all == nil {
+		return ""
+	}
+	var out []string
+	for _, one := range *b.all {
+		out = append(out, strings.ReplaceAll(one.String(), " ", ""))
+	}
+	return strings.Join(out, ",")
+}
+
+func (b bandwidths) Type() string { return "rate" }
+
+func (b bandwidths) Set(s string) error {
+	one, err := whittle.ParseBandwidth(s)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(*b.all, one) {
+		return nil
+	}
+	if len(*b.all) == maxBandwidths {
+		return fmt.Errorf("it is the %dth; %d at most", maxBandwidths+1, maxBandwidths)
+	}
+	*b.all = append(*b.all, one)
 	return nil
 }
 

@@ -17,6 +17,7 @@ func TestValues(t *testing.T) {
 		platform                   *whittle.Platform
 		engine                     string
 		part                       float64
+		rates, more                []whittle.Bandwidth
 	)
 	for _, c := range []struct {
 		value pflag.Value
@@ -32,6 +33,8 @@ func TestValues(t *testing.T) {
 		{Share(&part), map[string]string{"1%": "1%", "0.5%": "0.5%", "0%": "0%", "100%": "100%"}, []string{"", "1", "0.01", "-1%", "100.1%", "NaN%", "%", "x%"}},
 		{Platform(&platform), map[string]string{"arm64": "linux/arm64", "x86_64": "linux/amd64", "arm/v7": "linux/arm/v7"}, []string{"lunix", "a/b/c/d", ""}},
 		{Address(&engine), map[string]string{"tcp://host:1": "tcp://host:1", "unix:///run/x": "unix:///run/x"}, []string{"host:1", "tcp://host", "unix://", "http://host:1"}},
+		{Bandwidths(&rates), map[string]string{"1Gbit/s": "1Gbit/s"}, []string{"", "1G", "1Gbit", "fast"}},
+		{Bandwidths(&more), map[string]string{"50MB/s": "400Mbit/s"}, []string{"0bit/s", "-1Mbit/s"}},
 	} {
 		for text, shown := range c.takes {
 			if err := c.value.Set(text); err != nil || c.value.String() != shown {

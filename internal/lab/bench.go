@@ -10,6 +10,7 @@ import (
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/ready"
 )
 
 // bench builds, runs and checks variants of a project from the files in its folder.
@@ -27,7 +28,11 @@ type bench struct {
 	engine         *engine
 	trace          *whittle.Trace // as in [StudyOptions]
 	// usual is how long builds took in the last study, by variant.
-	usual map[string]time.Duration
+	usual      map[string]time.Duration
+	bandwidths []whittle.Bandwidth // see [StudyOptions]
+	unpacked   ready.Known         // layers, so far
+	// unpackedFirst is the first image whose time to ready was asked for.
+	unpackedFirst *whittle.Variant
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
 	trial bool
 }
@@ -39,7 +44,11 @@ type engine struct {
 }
 
 func newBench(env *host.Env, p *project.Project, o StudyOptions) *bench {
-	return &bench{env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
+	bandwidths := o.Bandwidths
+	if len(bandwidths) == 0 {
+		bandwidths = whittle.Bandwidths()
+	}
+	return &bench{bandwidths: bandwidths, unpacked: ready.Known{}, env: env, project: p, quick: o.Quick, offline: o.Offline, trace: o.Trace, sources: map[string][]byte{}, usual: map[string]time.Duration{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // inFolder is a bench of a copy of the project, which builds with the cache, and

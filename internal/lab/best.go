@@ -37,8 +37,11 @@ func (w *stopwatch) slowStrategy(ctx context.Context, was, is *trial) (string, e
 	}
 	all, err := w.starts(ctx, was, is, true)
 	for _, s := range all {
-		if s.Slower() {
-			return fmt.Sprintf("it makes starts slower: %s; only --objective size makes it the best", s.Medians()), err
+		if !s.Slower() {
+			continue
+		}
+		if later, err := w.later(ctx, was, is, s.Medians()); later != "" || err != nil {
+			return fmt.Sprintf("it makes starts slower: %s; only --objective size makes it the best", later), err
 		}
 	}
 	return "", err
@@ -81,6 +84,10 @@ func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[str
 		return nil, nil
 	}
 	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: runs.Outcome(best.Variant), Original: out.Variants[i].Inspect.Sizes}
+	var err error
+	if b.Outcome.Ready, err = p.stopwatch.ready(ctx, best); err != nil {
+		return nil, err
+	}
 	b.Sizes = b.Outcome.Sizes
 	if b.Original.Size > 0 {
 		b.Percent = float64(b.Sizes.Size) * 100 / float64(b.Original.Size)

@@ -223,6 +223,14 @@ func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 				return nil, err
 			}
 			row.Rows = rows
+			for _, side := range []struct {
+				t  *trial
+				to *whittle.Outcome
+			}{{was, &row.Before}, {is, &row.After}} {
+				if side.to.Ready, err = verifiedReady(ctx, p, side.t); err != nil {
+					return nil, err
+				}
+			}
 		}
 		out.Variants = append(out.Variants, row)
 	}

@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/ready"
 	"whittle.dev/whittle/internal/runs"
 )
 
@@ -37,7 +38,9 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 	if err != nil {
 		return nil, err
 	}
-	out.Forecasts = append([]whittle.Forecast{}, p.predicted(out.Forecasts)...)
+	if out.Forecasts, err = p.predicted(ctx, out.Forecasts); err != nil {
+		return nil, err
+	}
 	for _, f := range forecasts.Forecasts {
 		if len(out.Forecasts) == 0 || f.Strategy != fixedStrategy {
 			out.Forecasts = append(out.Forecasts, f)
@@ -72,6 +75,10 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 			f.Notes = append(f.Notes, "it was not run: "+o.Start)
 		}
 		made[f.Strategy] = t
+		if err := p.workshop.bench.unpack(ctx, t); err != nil {
+			return nil, err
+		}
+		f.Ready = t.Ready
 	}
 	return made, nil
 }
@@ -81,16 +88,20 @@ const fixedStrategy = "original-fixed"
 
 // predicted is the forecast for the first image with its fixes, as it was before
 // any change, with the actual size added. It is empty if no fix was tried.
-func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
+func (p *prover) predicted(ctx context.Context, before []whittle.Forecast) ([]whittle.Forecast, error) {
 	i := slices.IndexFunc(before, func(f whittle.Forecast) bool { return f.Strategy == fixedStrategy })
 	if i < 0 || len(p.steps) == 0 {
-		return nil
+		return []whittle.Forecast{}, nil
 	}
 	f := before[i]
 	for _, v := range p.workshop.bench.project.Variants {
 		if t := p.start[v.Name]; t.image != "" {
 			size := runs.Outcome(p.now[v.Name].Variant).Sizes.Size
 			f.Actual = &size
+			if err := p.workshop.bench.unpack(ctx, p.now[v.Name]); err != nil {
+				return nil, err
+			}
+			f.Ready = p.now[v.Name].Ready
 			break
 		}
 	}
@@ -100,7 +111,7 @@ func (p *prover) predicted(before []whittle.Forecast) []whittle.Forecast {
 	if slices.ContainsFunc(p.steps, func(s whittle.RepairStep) bool { return s.Status == whittle.Applied && s.Finding.SlowsStart }) && p.workshop.startCounts() {
 		f.Notes = append(f.Notes, "fixes were kept that were not counted on, as no start is slower with them")
 	}
-	return []whittle.Forecast{f}
+	return []whittle.Forecast{f}, nil
 }
 
 // strategy builds the Dockerfile of one forecast.
@@ -184,5 +195,12 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advisedIma
 	}
 	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.bench.project.Name, v.Name
 	out.Notes = append(out.Notes, notes...)
+	if x.trial.Inspect == nil {
+		x.trial.Inspect = x.image.Subject.Inspection()
+	}
+	if err := w.bench.unpack(ctx, x.trial); err != nil {
+		return nil, err
+	}
+	ready.EstimateAll(out.Forecasts, x.trial.Variant, w.bench.bandwidths)
 	return out, nil
 }

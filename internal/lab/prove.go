@@ -68,7 +68,7 @@ type candidate struct {
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
 	p := &prover{workshop: w, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: newAdvisedImages(w, rules), withheld: map[string]whittle.RepairStep{},
-		stopwatch: stopwatch{workshop: w, measured: map[pair][]runs.StartTimes{}}}
+		stopwatch: stopwatch{workshop: w, measured: map[pair][]runs.StartTimes{}, taken: map[timedStart]whittle.CommandRun{}, asked: map[*trial]bool{}}}
 	for _, v := range w.bench.project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t

@@ -122,6 +122,7 @@ func (e *toyEngine) Run(_ context.Context, d build.Definition, commands []build.
 		r := build.RunResult{Name: c.Name, Args: c.Args, Times: times}
 		if e.cpu != nil {
 			r.CPU = slices.Repeat([]time.Duration{time.Duration(worked * float64(time.Second))}, len(times))
+			r.Cold = slices.Repeat([]time.Duration{2 * times[0]}, c.Cold)
 		}
 		if e.fails != nil {
 			if out := e.fails(e.last, c); out != "" {

@@ -8,18 +8,21 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/ready"
 	"whittle.dev/whittle/internal/runs"
 )
 
-// Objectives: whether a fix is judged by the size alone, or by the start-up time too.
-// With both, none is made that makes a start slower.
+// Objectives: what a fix is judged by. With both, none is made that makes a start slower;
+// with size, the start-up does not count; with ready, one that makes a start slower is
+// made if the image is ready sooner all the same, at all bandwidths.
 const (
-	ObjectiveBoth = "both"
-	ObjectiveSize = "size"
+	ObjectiveBoth  = "both"
+	ObjectiveSize  = "size"
+	ObjectiveReady = "ready"
 )
 
 // Objectives are the names of the objectives, the default first.
-func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize} }
+func Objectives() []string { return []string{ObjectiveBoth, ObjectiveSize, ObjectiveReady} }
 
 // startCounts says that a fix is also judged by the start-up time.
 func (w *workshop) startCounts() bool { return w.objective != ObjectiveSize }
@@ -41,12 +44,18 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 		for _, s := range all {
 			m := s.Medians()
 			timed = append(timed, m)
+			if reason != "" || !s.Slower() {
+				continue
+			}
+			later, err := p.stopwatch.later(ctx, was[i], is[i], m)
 			switch {
-			case reason != "" || !s.Slower():
+			case err != nil:
+				return "", err
+			case later == "":
 			case len(cands) > 1:
-				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, m)
+				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, later)
 			default:
-				reason = slower(v.Name, m, was[i], is[i])
+				reason = slower(v.Name, later, was[i], is[i])
 			}
 		}
 	}
@@ -59,7 +68,7 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 }
 
 // slower says that a change is not kept as it makes a start slower.
-func slower(variant string, s whittle.SlowerStart, was, is *trial) string {
+func slower(variant, s string, was, is *trial) string {
 	return fmt.Sprintf("%s: it saves %s and makes starts slower: %s; --objective size keeps it", variant,
 		whittle.Bytes(runs.Outcome(was.Variant).Sizes.Size-runs.Outcome(is.Variant).Sizes.Size), s)
 }
@@ -88,10 +97,36 @@ func isTimed(t *trial, c *whittle.CommandRun) bool {
 	return c.Own || c.Name == t.Run.Commands[0].Name
 }
 
+// later says why an image with a slower start is not wanted. It is empty if it is ready
+// sooner than the other one, and that is what counts.
+func (w *stopwatch) later(ctx context.Context, was, is *trial, s whittle.SlowerStart) (string, error) {
+	if w.workshop.objective != ObjectiveReady {
+		return s.String(), nil
+	}
+	if err := w.workshop.bench.unpack(ctx, was); err != nil {
+		return "", err
+	}
+	why := ready.Later(was.Ready, runs.Outcome(was.Variant).Sizes, runs.Outcome(is.Variant).Sizes, s, w.workshop.bench.bandwidths)
+	if why != "" {
+		why = s.String() + "; " + why
+	}
+	return why, nil
+}
+
 // stopwatch measures which starts are slower in the second of two images.
 type stopwatch struct {
 	workshop *workshop
 	measured map[pair][]runs.StartTimes // so far
+	// taken has the times of all runs of a start so far.
+	taken map[timedStart]whittle.CommandRun
+	// asked are the images whose start was measured for the time to ready.
+	asked map[*trial]bool
+}
+
+// timedStart is a start of an image, by its name.
+type timedStart struct {
+	of   *trial
+	name string
 }
 
 // pair are two images of which all starts are measured, or what seems to be slower.
@@ -134,7 +169,7 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 				t         *trial
 				wall, cpu *[]float64
 			}{{was, &s.Before, &s.CPUBefore}, {is, &s.After, &s.CPUAfter}} {
-				run, err := w.time(ctx, side.t, c)
+				run, err := w.time(ctx, side.t, c, runs.BlockRuns, 0)
 				if err != nil {
 					return nil, err
 				}
@@ -149,11 +184,11 @@ func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]run
 	return out, nil
 }
 
-// time runs a start of a trial's image runs.BlockRuns times, without tracing. There are
-// no times if a run fails.
-func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) (whittle.CommandRun, error) {
+// time runs a start of a trial's image some times, without tracing, and then cold times
+// without its files in the page cache. There are no times if a run fails.
+func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun, times, cold int) (whittle.CommandRun, error) {
 	v := t.made
-	run.Seconds, run.CPU = nil, nil
+	run.Seconds, run.CPU, run.Cold = nil, nil, nil
 	process, err := w.process(ctx, t)
 	if err != nil {
 		return run, err
@@ -170,7 +205,7 @@ func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) 
 		}
 		c = all[i].Command
 	}
-	c.Repeat = runs.BlockRuns
+	c.Repeat, c.Cold = times, cold
 	if err := w.workshop.copy.Checkout(t.state); err != nil {
 		return run, err
 	}
@@ -185,10 +220,19 @@ func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun) 
 	if err != nil {
 		return run, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
 	}
-	if r := results[0]; r.OK() && len(r.Times) == runs.BlockRuns {
-		run.Seconds, run.CPU = runs.Seconds(r.Times), runs.Seconds(r.CPU)
+	if r := results[0]; r.OK() && len(r.Times) == times {
+		run.Seconds, run.CPU, run.Cold = runs.Seconds(r.Times), runs.Seconds(r.CPU), runs.Seconds(r.Cold)
+		w.note(t, run)
 	}
 	return run, nil
+}
+
+// note keeps the times of a start, for the time to ready.
+func (w *stopwatch) note(t *trial, run whittle.CommandRun) {
+	key := timedStart{t, run.Name}
+	all := w.taken[key]
+	run.Seconds, run.CPU, run.Cold = slices.Concat(all.Seconds, run.Seconds), slices.Concat(all.CPU, run.CPU), slices.Concat(all.Cold, run.Cold)
+	w.taken[key] = run
 }
 
 // process is the process that a trial's image starts.

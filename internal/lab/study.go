@@ -49,7 +49,10 @@ type StudyOptions struct {
 	// and Force are as in [FixOptions].
 	// Objective says how a fix is judged; empty is [ObjectiveBoth], which makes none
 	// that makes a start slower.
-	Fix          bool
+	Fix bool
+	// Bandwidths are those at which the time to ready is shown; empty is
+	// [whittle.Bandwidths].
+	Bandwidths   []whittle.Bandwidth
 	Risk         whittle.Risk
 	Objective    string
 	Write, Force bool
@@ -406,6 +409,9 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	}
 	defer p.images.close()
 	if err := p.adviseAll(ctx); err != nil {
+		return err
+	}
+	if err := s.readyAll(ctx, &p.stopwatch); err != nil {
 		return err
 	}
 	first := true // forecasts start from the first image

@@ -25,7 +25,7 @@ func BenchmarkUnpack(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			seconds := 0.0
 			for b.Loop() {
-				u, err := Unpack(b.Context(), img.Layers(), dir, bounds)
+				u, err := Unpack(b.Context(), img.Layers(), dir, bounds, Known{})
 				imagetest.Must(b, err)
 				seconds += u.Seconds
 			}

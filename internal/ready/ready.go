@@ -1,6 +1,7 @@
 package ready
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,10 @@ import (
 )
 
 // Measure is the time to ready of a variant whose image was inspected and run: the image
-// is unpacked in a folder of dir, its start-up is as it was when it was run.
-func Measure(ctx context.Context, img whittle.Image, v *whittle.Variant, dir string, bandwidths []whittle.Bandwidth) (*whittle.Ready, error) {
-	r := &whittle.Ready{Download: v.Inspect.Sizes.Download, Start: StartUp(runs.Timed(v))}
+// is unpacked in folders of dir but for the layers that are known, its start-up is as it
+// was when it was run.
+func Measure(ctx context.Context, img whittle.Image, v *whittle.Variant, dir string, bandwidths []whittle.Bandwidth, known Known) (*whittle.Ready, error) {
+	r := Started(v)
 	bounds := Bounds{Bytes: v.Inspect.Sizes.Size}
 	for i := range v.Inspect.Layers {
 		bounds.Entries += v.Inspect.Layers[i].Entries
@@ -20,7 +22,7 @@ func Measure(ctx context.Context, img whittle.Image, v *whittle.Variant, dir str
 	if img.Ref().Source == "registry" {
 		r.Notes = append(r.Notes, "unpacking was not measured: the layers are in a registry")
 	} else {
-		u, err := Unpack(ctx, img.Layers(), dir, bounds)
+		u, err := Unpack(ctx, img.Layers(), dir, bounds, known)
 		switch {
 		case errors.Is(err, whittle.ErrLimit):
 			r.Notes = append(r.Notes, "unpacking was not measured: "+whittle.OneLine(err.Error()))
@@ -33,11 +35,31 @@ func Measure(ctx context.Context, img whittle.Image, v *whittle.Variant, dir str
 			r.Notes = append(r.Notes, "layers are stored uncompressed: unpacking is without decompressing them")
 		}
 	}
+	r.At(bandwidths)
+	return r, nil
+}
+
+// Started has the download and the start-up of a variant, and not the time of unpacking.
+func Started(v *whittle.Variant) *whittle.Ready {
+	r := &whittle.Ready{Download: v.Inspect.Sizes.Download, Start: StartUp(runs.Timed(v))}
 	if r.Start == nil {
 		r.Notes = append(r.Notes, "no start was seen to run: the times are without one")
 	}
+	return r
+}
+
+// Like is the time to ready of a variant that is not unpacked: it takes the time that
+// another one took, in proportion to the sizes, so that the two differ by what they have
+// and not by what else the machine does. It is nil where the other was not unpacked.
+func Like(v, other *whittle.Variant, bandwidths []whittle.Bandwidth) *whittle.Ready {
+	if other.Ready == nil || other.Ready.Unpack == nil || other.Inspect.Sizes.Size <= 0 {
+		return nil
+	}
+	r := Started(v)
+	seconds := *other.Ready.Unpack * float64(v.Inspect.Sizes.Size) / float64(other.Inspect.Sizes.Size)
+	r.Unpack, r.UnpackOf = &seconds, cmp.Or(other.Ready.UnpackOf, other.Name)
 	r.At(bandwidths)
-	return r, nil
+	return r
 }
 
 // StartUp are the medians of a start's runs, nil without any.
@@ -49,6 +71,10 @@ func StartUp(run *whittle.CommandRun) *whittle.StartUp {
 	if len(run.CPU) > 0 {
 		cpu := runs.Median(run.CPU)
 		s.CPU = &cpu
+	}
+	if len(run.Cold) > 0 {
+		cold := runs.Median(run.Cold)
+		s.Cold = &cold
 	}
 	return s
 }
@@ -72,6 +98,13 @@ func Estimate(of *whittle.Ready, ofSize, size int64, bandwidths []whittle.Bandwi
 	}
 	r.At(bandwidths)
 	return r
+}
+
+// EstimateAll estimates the time to ready of forecasts that start from a variant.
+func EstimateAll(forecasts []whittle.Forecast, from *whittle.Variant, bandwidths []whittle.Bandwidth) {
+	for i := range forecasts {
+		forecasts[i].Ready = Estimate(from.Ready, runs.Outcome(from).Sizes.Size, forecasts[i].Predicted, bandwidths)
+	}
 }
 
 // Gain is how many seconds sooner an image is ready than another one, at a bandwidth:

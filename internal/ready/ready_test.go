@@ -63,18 +63,36 @@ func TestEstimate(t *testing.T) {
 func TestMeasure(t *testing.T) {
 	img := imagetest.New(t, imagetest.Gzip, "f a 1000\n")
 	v := &whittle.Variant{Inspect: &whittle.Inspection{Sizes: whittle.Sizes{Size: 1000, Download: of(int64(500))}, Layers: []whittle.LayerRow{{Entries: 1}}},
-		Run: whittle.RunFacts{Commands: []whittle.CommandRun{{Name: "help", Status: whittle.Runs, Seconds: []float64{3, 1, 2}, CPU: []float64{0.5, 0.4, 0.6}},
+		Run: whittle.RunFacts{Commands: []whittle.CommandRun{{Name: "help", Status: whittle.Runs, Seconds: []float64{3, 1, 2}, CPU: []float64{0.5, 0.4, 0.6}, Cold: []float64{5, 4, 9}},
 			{Name: "CMD", Own: true, Status: whittle.Fails, Seconds: []float64{9}}}}}
-	r, err := Measure(t.Context(), img, v, t.TempDir(), whittle.Bandwidths())
+	r, err := Measure(t.Context(), img, v, t.TempDir(), whittle.Bandwidths(), Known{})
 	imagetest.Must(t, err)
-	if *r.Download != 500 || *r.Unpack <= 0 || r.Start.Name != "help" || r.Start.Wall != 2 || *r.Start.CPU != 0.5 || r.Start.Runs != 3 || len(r.Totals) != 2 || len(r.Notes) != 0 {
+	if *r.Download != 500 || *r.Unpack <= 0 || r.Start.Name != "help" || r.Start.Wall != 2 || *r.Start.CPU != 0.5 || *r.Start.Cold != 5 || r.Start.Runs != 3 || len(r.Totals) != 2 || len(r.Notes) != 0 {
 		t.Errorf("%+v, %+v", r, r.Start)
 	}
 	v.Run.Commands[0].Status = whittle.Fails
 	v.Inspect.Sizes.Size = 999 // more than it says
-	r, err = Measure(t.Context(), img, v, t.TempDir(), whittle.Bandwidths())
+	r, err = Measure(t.Context(), img, v, t.TempDir(), whittle.Bandwidths(), Known{})
 	imagetest.Must(t, err)
 	if r.Start != nil || r.Unpack != nil || len(r.Totals) != 0 || len(r.Notes) != 2 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestLike: an image that is not unpacked takes as long for each byte as the one that was,
+// and its own download and start.
+func TestLike(t *testing.T) {
+	first := &whittle.Variant{Name: "first", Inspect: &whittle.Inspection{Sizes: whittle.Sizes{Size: 1000}}, Ready: &whittle.Ready{Unpack: of(6.0)}}
+	v := &whittle.Variant{Inspect: &whittle.Inspection{Sizes: whittle.Sizes{Size: 500, Download: of(int64(125_000_000))}}}
+	r := Like(v, first, []whittle.Bandwidth{1e9})
+	if r == nil || *r.Unpack != 3 || r.UnpackOf != "first" || math.Abs(r.Totals[0].Total-4) > 1e-9 || len(r.Notes) != 1 || r.Estimated {
+		t.Fatalf("%+v", r)
+	}
+	v.Ready, v.Name = r, "second"
+	if r := Like(v, v, []whittle.Bandwidth{1e9}); r.UnpackOf != "first" {
+		t.Errorf("%+v", r)
+	}
+	if first.Ready.Unpack = nil; Like(v, first, whittle.Bandwidths()) != nil {
+		t.Error("something is known of nothing")
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"whittle.dev/whittle/internal/outdir"
 )
 
-// Unpacked says what was unpacked, and how long it took.
+// Unpacked says what was unpacked, and how long it took without removing it again.
 type Unpacked struct {
 	Seconds float64
 	// Bytes are those of the regular files that were written, Entries the tars'
@@ -30,6 +30,10 @@ type Unpacked struct {
 	// Stored says that a layer is stored uncompressed: nothing was decompressed.
 	Stored bool
 }
+
+// Known has what the layers were that were unpacked before, by the digest of the blob,
+// or of the tar where there is none.
+type Known map[whittle.Digest]Unpacked
 
 // Bounds bound what is unpacked. An inspection of the image says what is in it.
 type Bounds struct {
@@ -46,18 +50,38 @@ const (
 )
 
 // Unpack decompresses the layers, one after the other, compares their digests, and
-// writes their files into a new folder in dir, which it then removes. It is what
-// containerd does, but for extended attributes: nothing is synced to the disk. Of two
-// layers with one path the later has it, as in Docker's overlay2; a symbolic link of a
-// lower layer is not followed. (A layer that has a path first as a file and then as a
-// folder hides what is below it, which overlayfs would show.) No name leaves the folder, devices are not made, files
-// are not setuid, and they get their owners only if whittle is root. More than the bounds
-// is [whittle.ErrLimit], and so is too little space.
-func Unpack(ctx context.Context, layers []whittle.Layer, dir string, b Bounds) (out Unpacked, err error) {
+// writes their files into new folders in dir, one for each layer, which it then removes.
+// It is what containerd does, but for extended attributes: nothing is synced to the disk,
+// and a layer that hides files of a lower one removes nothing. No name leaves a folder,
+// devices are not made, files are not setuid, and they get their owners only if whittle
+// is root. A layer that is known is not unpacked again: it takes the time that it took;
+// the others become known. More than the bounds is [whittle.ErrLimit], and so is too
+// little space.
+func Unpack(ctx context.Context, layers []whittle.Layer, dir string, b Bounds, known Known) (out Unpacked, err error) {
 	need := b.Bytes + int64(b.Entries)*perEntry + spare
 	if free := freeSpace(dir); free >= 0 && free < need {
 		return out, whittle.ErrLimit.Errorf("unpacking the image takes up to %s, and %s are free", whittle.Bytes(need), whittle.Bytes(free))
 	}
+	for i, l := range layers {
+		key := l.DiffID()
+		if blob, ok := l.Blob(); ok {
+			key = blob.Digest
+		}
+		one, ok := known[key]
+		if !ok {
+			if one, err = unpackOne(ctx, l, dir, Bounds{b.Bytes - out.Bytes, b.Entries - out.Entries}); err != nil {
+				return out, fmt.Errorf("unpacking layer %d: %w", i+1, err)
+			}
+			known[key] = one
+		}
+		out.Seconds, out.Bytes, out.Entries, out.Skipped = out.Seconds+one.Seconds, out.Bytes+one.Bytes, out.Entries+one.Entries, out.Skipped+one.Skipped
+		out.Stored = out.Stored || one.Stored
+	}
+	return out, nil
+}
+
+// unpackOne unpacks a layer.
+func unpackOne(ctx context.Context, l whittle.Layer, dir string, b Bounds) (out Unpacked, err error) {
 	scratch, err := os.MkdirTemp(dir, outdir.TrialsPattern)
 	if err != nil {
 		return out, whittle.ErrSystem.Errorf("making a folder to unpack the image: %w", err)
@@ -73,14 +97,11 @@ func Unpack(ctx context.Context, layers []whittle.Layer, dir string, b Bounds) (
 	}
 	defer root.Close()
 	t := &tree{root: root, bounds: b, own: os.Geteuid() == 0, buffer: make([]byte, 256<<10)}
+	defer t.close()
 	start := time.Now()
-	for i, l := range layers {
-		if err := t.unpack(ctx, l); err != nil {
-			t.close()
-			return out, fmt.Errorf("unpacking layer %d: %w", i+1, err)
-		}
+	if err := t.unpack(ctx, l); err != nil {
+		return out, err
 	}
-	t.close()
 	t.out.Seconds = time.Since(start).Seconds()
 	return t.out, nil
 }

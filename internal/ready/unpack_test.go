@@ -354,16 +354,43 @@ func TestUnpack(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			u, err := Unpack(c.ctx, c.img.Layers(), dir, c.bounds)
+			u, err := Unpack(c.ctx, c.img.Layers(), dir, c.bounds, Known{})
 			if !errors.Is(err, c.want) || c.want == nil && err != nil {
 				t.Fatalf("%v, want %v", err, c.want)
 			}
 			if left, _ := os.ReadDir(dir); len(left) > 0 {
 				t.Errorf("%s is left", left[0].Name())
 			}
-			if c.want == nil && (u.Bytes != 75_010 || u.Entries != 5 || u.Seconds <= 0 || u.Stored != (c.name == "stored")) {
+			if c.want != nil {
+				return
+			}
+			if u.Bytes != 75_010 || u.Entries != 5 || u.Seconds <= 0 || u.Stored != (c.name == "stored") {
 				t.Errorf("%+v", u)
 			}
 		})
+	}
+}
+
+// unread is a layer that nothing may read.
+type unread struct{ whittle.Layer }
+
+func (unread) Open(context.Context) (io.ReadCloser, error) { return nil, errors.New("it was read") }
+
+// TestKnownLayers: a layer that two images share is unpacked once, and takes as long in
+// both; a layer that is known counts for the bounds.
+func TestKnownLayers(t *testing.T) {
+	img := imagetest.New(t, imagetest.Gzip, "f a 70000\n", "f b 10\n")
+	known := Known{}
+	first, err := Unpack(t.Context(), img.Layers(), t.TempDir(), enough, known)
+	imagetest.Must(t, err)
+	both := []whittle.Layer{unread{img.Layers()[0]}, unread{img.Layers()[1]}}
+	again, err := Unpack(t.Context(), both, t.TempDir(), enough, known)
+	imagetest.Must(t, err)
+	if first != again || len(known) != 2 {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	other := imagetest.New(t, imagetest.Gzip, "f c 20\n")
+	if _, err := Unpack(t.Context(), append(both, other.Layers()...), t.TempDir(), Bounds{70_029, 100}, known); !errors.Is(err, whittle.ErrLimit) {
+		t.Errorf("more bytes than the image has: %v", err)
 	}
 }

@@ -40,6 +40,7 @@ func forecastsDoc(f *whittle.Forecasts, dockerfiles bool) page.Document {
 	if smallest != nil {
 		d.Next(page.OfProject("build "+smallest.Strategy+", and run it", command...))
 	}
+	readySection(&d, 2, forecastsReady(f.Forecasts))
 	for _, fc := range f.Forecasts {
 		d.Add(page.Heading{Level: 2, Text: fc.Strategy + ": " + fc.Title}, page.Para(forecastLine(fc)))
 		if len(fc.Parts) > 0 {

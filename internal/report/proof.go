@@ -139,6 +139,7 @@ func forecastsSection(d *page.Document, fs []whittle.Forecast) {
 		return
 	}
 	d.Add(page.Heading{Level: 2, Text: "Forecasts"}, forecastTable(fs))
+	readySection(d, 3, forecastsReady(fs))
 	var items page.List
 	for _, f := range fs {
 		items = append(items, f.Strategy+": "+strings.Join(append([]string{f.Title}, forecastWords(f)...), "; "))

@@ -129,6 +129,7 @@ func repairSections(d *page.Document, level int, r *whittle.Repair, verbose bool
 			d.Add(roundsTable(v.Rounds))
 		}
 		d.Add(verifiedWords(v))
+		readySection(d, level+1, verifiedReady(v))
 		if verbose {
 			verifiedRows(d, level+1, v)
 		}

@@ -71,19 +71,22 @@ func comparison() whittle.Comparison {
 func study() *whittle.Study {
 	c := comparison()
 	engine := whittle.Engine{Kind: "buildkitd", Version: "v0.34.2"}
+	original, optimized := readyIn(345_000_000, 7.5, 1.25, 1.1), readyIn(402_000_000, 8.75, 0.5, 0.45)
 	return &whittle.Study{
 		Schema: whittle.StudySchema, Project: "inventory", Date: "2026-01-02T03:04:05Z",
 		Machine: whittle.Machine{OS: "linux", Architecture: "amd64", CPU: "AMD EPYC", Cores: 2, Memory: 25_270_000_000, Engine: engine},
 		Variants: []whittle.Variant{
 			{Name: "original", Dockerfile: "Dockerfile", Inspect: inspection("original", 0), Download: whittle.DownloadFacts{Gzip: ptr(int64(345_000_000)), Zstd: ptr(int64(301_200_000))},
 				Build: whittle.BuildFacts{Status: whittle.Built, Seconds: 95.25, Cold: true, RebuildSeconds: ptr(3.5), Touched: "src/cli.py", Engine: engine, Date: "2026-01-02T03:00:00Z", Log: "logs/original.log", Archive: "images/original.tar"},
-				Run:   whittle.RunFacts{Status: whittle.Runs, Seconds: ptr(1.25), Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Runs, Seconds: []float64{1.2, 1.25, 1.3}}}}},
+				Run:   whittle.RunFacts{Status: whittle.Runs, Seconds: ptr(1.25), Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Runs, Seconds: []float64{1.2, 1.25, 1.3}, CPU: []float64{1.1, 1.15, 1.1}}}},
+				Ready: original},
 			{Name: "optimized", Dockerfile: "Dockerfile.optimized", Inspect: inspection("optimized", 200_900_000), Download: whittle.DownloadFacts{Gzip: ptr(int64(402_000_000))},
 				Change: &whittle.Change{Size: 200_900_000, Percent: 20.09},
 				Build:  whittle.BuildFacts{Status: whittle.Built, Seconds: 61.04, Engine: engine, Date: "2026-01-02T03:01:00Z", Log: "logs/optimized.log", Archive: "images/optimized.tar"},
 				Check:  &whittle.Check{Schema: whittle.CheckSchema, Verdict: whittle.Fails, Problems: []whittle.Problem{{Rule: "missing-module", Severity: "error", Message: "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", Path: "src/commands/anonymize.py", Line: 5, Module: "rich"}}},
 				Run: whittle.RunFacts{Status: whittle.Fails, Commands: []whittle.CommandRun{{Name: "help", Command: []string{"inventory", "--help"}, Status: whittle.Fails, Exit: 1, Seconds: []float64{0.5},
-					Problem: "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", Tail: []string{"ModuleNotFoundError: No module named 'rich'"}}}}},
+					Problem: "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", Tail: []string{"ModuleNotFoundError: No module named 'rich'"}}}},
+				Ready: optimized},
 			{Name: "failing", Dockerfile: "Dockerfile.failing", Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}},
 				Build: whittle.BuildFacts{Status: whittle.Failed, Reason: "Dockerfile.failing:3: RUN make: exit code 2", Tail: []string{"make: *** No targets. Stop."}, Engine: engine, Date: "2026-01-02T03:02:00Z", Log: "logs/failing.log"}},
 			{Name: "alpine", Dockerfile: "Dockerfile.alpine", Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}},

@@ -47,6 +47,7 @@ func studyDoc(s *whittle.Study, screen bool) page.Document {
 			d.Add(page.List(notes))
 		}
 	}
+	readySection(&d, 2, studyReady(s))
 	failuresSection(&d, s)
 	findingsSection(&d, s)
 	forecastsSection(&d, s.Forecasts)

@@ -59,6 +59,20 @@ func advice() *whittle.Advice {
 
 const dockerfile = "FROM python:3.13-slim\nCOPY . /app\nRUN pip install --no-cache-dir /app && find /usr/local/lib/python3.13 -name tests -prune -exec rm -rf {} + \\\n\t&& rm -rf /app\n"
 
+// readyIn is a time to ready that was measured, of an image with a download of bytes.
+func readyIn(bytes int64, unpack, wall, cpu float64) *whittle.Ready {
+	r := &whittle.Ready{Download: &bytes, Unpack: &unpack, Start: &whittle.StartUp{Name: "serve", Runs: 5, Wall: wall, CPU: &cpu, Cold: ptr(2 * wall)}}
+	r.At(whittle.Bandwidths())
+	return r
+}
+
+// readyAbout is one that is estimated.
+func readyAbout(bytes int64, unpack float64) *whittle.Ready {
+	r := &whittle.Ready{Download: &bytes, Unpack: &unpack, Estimated: true}
+	r.At(whittle.Bandwidths())
+	return r
+}
+
 func forecasts() *whittle.Forecasts {
 	return &whittle.Forecasts{Schema: whittle.ForecastSchema, Project: "inventory", Base: "original", Notes: []string{"Sizes of wheels are those of the index on 2026-01-02."},
 		Forecasts: []whittle.Forecast{
@@ -67,8 +81,9 @@ func forecasts() *whittle.Forecasts {
 			{Strategy: "single-stage", Title: "one stage, clean-up in the RUN that installs", Predicted: 750_000_000, Low: 730_000_000, High: 790_000_000, Actual: ptr(int64(741_200_000)),
 				Parts: []whittle.ForecastPart{{Name: "base", Bytes: 115_500_000, Low: 115_500_000, High: 115_500_000, Source: "measured in original"},
 					{Name: "packages", Bytes: 634_500_000, Low: 614_500_000, High: 674_500_000, Source: "the wheels' own directories, and bytecode by the ratio of the base"}},
+				Ready:      readyIn(255_000_000, 5.25, 1.3, 1.15),
 				Dockerfile: dockerfile, Notes: []string{"bytecode is made when it is installed"}},
-			{Strategy: "alpine", Title: "Alpine's base, musl wheels", Predicted: 612_000_000, Low: 580_000_000, High: 700_000_000,
+			{Strategy: "alpine", Title: "Alpine's base, musl wheels", Predicted: 612_000_000, Low: 580_000_000, High: 700_000_000, Ready: readyAbout(211_000_000, 4.3),
 				Skipped: []string{"duckdb has no musllinux wheel for cp313", hostile}},
 			{Strategy: "distroless", Title: "no shell, no package manager", Predicted: 700_000_000, Low: 690_000_000, High: 705_000_000, Actual: ptr(int64(745_000_000))},
 			{Strategy: "extras", Title: "an image for each extra", Predicted: 300_000_000, Low: 290_000_000, High: 310_000_000},
@@ -88,6 +103,12 @@ func repair() *whittle.Repair {
 		f[i].Variant = "optimized"
 	}
 	f[5].Caution, f[5].SlowsStart = "each start compiles what it imports", true
+	before, after := outcome(1_200_900_000, whittle.Fails, "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", 1), outcome(1_002_100_000, whittle.Runs, "", 4)
+	before.Ready, after.Ready = readyIn(402_000_000, 8.75, 1.31, 1.2), readyIn(345_000_000, 7.4, 1.3, 1.15)
+	before.Ready.Start = nil
+	after.Ready.UnpackOf = "optimized"
+	before.Ready.Notes = []string{"no start was seen to run: the times are without one"}
+	before.Ready.At(whittle.Bandwidths())
 	return &whittle.Repair{Schema: whittle.FixSchema, Project: "inventory", Next: &whittle.NextStrategy{Strategy: "two-stage", Variant: "optimized", Predicted: 614_900_000, Fixed: 1_002_100_000},
 		Steps: []whittle.RepairStep{
 			{Finding: f[0], Status: whittle.Applied, Saved: ptr(int64(-2_500_000)), Round: 1},
@@ -104,8 +125,9 @@ func repair() *whittle.Repair {
 			{Round: 2, Variant: "optimized", Rules: []string{"pip-cache"}, Predicted: exact(400_000), Saved: 410_000},
 			{Round: 2, Variant: "original", Rules: []string{"pip-cache"}, Predicted: exact(400_000), Saved: 0}},
 			Variants: []whittle.VerifiedVariant{
-				{Name: "optimized", Before: outcome(1_200_900_000, whittle.Fails, "ModuleNotFoundError: rich (src/commands/anonymize.py:5)", 1), After: outcome(1_002_100_000, whittle.Runs, "", 4),
+				{Name: "optimized", Before: before, After: after,
 					Predicted: whittle.Saving{Low: 198_300_000, High: 198_800_000}, Saved: 198_800_000,
+					Slower: []whittle.SlowerStart{{Start: "serve", Before: 2.3, After: 3.2, CPUBefore: ptr(2.1), CPUAfter: ptr(3.0)}},
 					Rows: []whittle.CompareRow{{Owner: "Dockerfile:38, metadata by Dockerfile:41", Kind: "wasted", WastedDelta: -200_900_000, Visible: []int64{0, 0}},
 						{Owner: "rich", Kind: "pypi", To: "13.9.4", VisibleDelta: 2_100_000, Visible: []int64{0, 2_100_000}}}},
 				{Name: "alpine", Before: whittle.Outcome{Build: whittle.BuildSkipped, Verdict: whittle.Unknown}, After: whittle.Outcome{Build: whittle.Failed, Verdict: whittle.Unknown, Problem: "exit code 1, " + hostile}},

@@ -23,7 +23,7 @@ func Judge(kind whittle.StartKind, c build.Command, r build.RunResult, process w
 	if r.Watched != nil {
 		return judgeOwn(c, r, process)
 	}
-	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times), CPU: Seconds(r.CPU)}
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times), CPU: Seconds(r.CPU), Cold: Seconds(r.Cold)}
 	if r.OK() || r.TimedOut && kind == whittle.StartEntry {
 		return run, whittle.Problem{}
 	}

@@ -86,7 +86,7 @@ func wantsArguments(r build.RunResult) bool {
 // want of it.
 func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whittle.CommandRun, whittle.Problem) {
 	w := r.Watched
-	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times), CPU: Seconds(r.CPU),
+	run := whittle.CommandRun{Name: r.Name, Command: c.Args, Own: true, Status: whittle.Runs, Exit: r.ExitCode, Seconds: Seconds(r.Times), CPU: Seconds(r.CPU), Cold: Seconds(r.Cold),
 		Ports: w.Ports, Programs: w.Programs, Answer: w.Answer,
 		Requests: requestRuns(c.Watch.Requests, w)}
 	checked := process.Healthcheck != nil && len(process.Healthcheck.Test) > 1

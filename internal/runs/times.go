@@ -101,3 +101,16 @@ func Timed(v *whittle.Variant) *whittle.CommandRun {
 	}
 	return &v.Run.Commands[0]
 }
+
+// Together has the times of a start when it was first run and of more runs of it, but for
+// the first one of an image's own start: that one also noted what it imports, which takes
+// its time.
+func Together(first *whittle.CommandRun, more whittle.CommandRun) whittle.CommandRun {
+	all := *first
+	if first.Own {
+		all.Seconds, all.CPU = nil, nil
+	}
+	all.Seconds, all.CPU = slices.Concat(all.Seconds, more.Seconds), slices.Concat(all.CPU, more.CPU)
+	all.Cold = slices.Concat(all.Cold, more.Cold)
+	return all
+}

@@ -53,3 +53,9 @@ func (d *Daemon) Ended() error { return nil }
 
 // Stop ends the daemon.
 func (d *Daemon) Stop() error { return nil }
+
+// Mounted are the folders of the layers that a daemon's running containers consist of.
+func Mounted(*Daemon) []string { return nil }
+
+// Evict removes the files in folders of a daemon's root from the page cache.
+func Evict(context.Context, string, map[string]bool) error { return nil }

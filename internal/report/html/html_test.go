@@ -232,9 +232,10 @@ func hostileStudy(t testing.TB) *whittle.Study {
 	in := model(t, 2).Inspection
 	variant := whittle.Variant{Name: "small " + hostile, Dockerfile: "Dockerfile", Inspect: in, Build: whittle.BuildFacts{Status: whittle.Built, Seconds: 12.34, Tail: []string{hostile}}, Change: &whittle.Change{Size: -77_000, Percent: -12.5},
 		Download: whittle.DownloadFacts{Gzip: n(1_234_567)}, Run: whittle.RunFacts{Status: whittle.Fails, Seconds: &seconds, Commands: []whittle.CommandRun{{Name: "serve", Status: whittle.Fails, Problem: "no module " + hostile}}}}
+	variant.Ready = &whittle.Ready{Totals: []whittle.ReadyTotal{{Bandwidth: 1e9, Total: 4.32}, {Bandwidth: 1e8, Total: 13.1}}}
 	finding := whittle.Finding{Rule: "tests", Variant: "small", Message: "tests", Advice: "Go.", Risk: whittle.RiskLow, Fingerprint: "1", Evidence: []whittle.Evidence{{What: "x"}}, Saving: whittle.Saving{Low: 5_000_000, High: 6_000_000}}
 	return &whittle.Study{Project: hostile, Variants: []whittle.Variant{variant, {Name: "broken", Build: whittle.BuildFacts{Status: whittle.Failed, Reason: "pip failed"}}}, Findings: []whittle.Finding{finding},
-		Forecasts: []whittle.Forecast{{Strategy: "single", Title: hostile, Predicted: 3_100_000, Low: 3_000_000, High: 3_200_000, Actual: n(3_150_000), Skipped: []string{hostile}}},
+		Forecasts: []whittle.Forecast{{Strategy: "single", Title: hostile, Predicted: 3_100_000, Low: 3_000_000, High: 3_200_000, Actual: n(3_150_000), Skipped: []string{hostile}, Ready: &whittle.Ready{Estimated: true, Totals: []whittle.ReadyTotal{{Bandwidth: 5e7, Total: 2.71}}}}},
 		Best:      &whittle.Best{Original: whittle.Sizes{Size: 10_000_000}, Sizes: whittle.Sizes{Size: 4_000_000}},
 		Repair: &whittle.Repair{Steps: []whittle.RepairStep{{Finding: finding, Status: whittle.Reverted, Reason: "it " + hostile, Saved: n(5_500_000)}},
 			Files: []whittle.FileChange{{Path: "Dockerfile", Diff: "--- a\n+++ b\n@@ -1 +1 @@\n-\tRUN a " + hostile + "\n+\tRUN b\n"}},
@@ -247,7 +248,7 @@ func TestStudy(t *testing.T) {
 	s := hostileStudy(t)
 	text := write(t, &Page{Study: s, Value: s, Comparison: &whittle.Comparison{Images: []whittle.ImageSizes{{}, {}}, Rows: []whittle.CompareRow{{Owner: hostile, VisibleDelta: 12_300, WastedDelta: -4_500}}, Delta: whittle.Delta{Visible: 12_300, Wasted: -4_500}}})
 	all, seen := elements(t, text)
-	for _, w := range []string{"10.0 MB → 4.0 MB −60 %", "12.3 s", "1.25 s", "-77.0 kB, -12.5 %", "1.2 MB", "3.1 MB 3.0 MB 3.2 MB 3.1 MB", "5.0–6.0 MB", "reverted", "actual 5.5 MB", "6.0 MB 6.1–6.2 MB", "failed: pip failed", "+12.3 kB -4.5 kB", "0 of 1"} {
+	for _, w := range []string{"10.0 MB → 4.0 MB −60 %", "12.3 s", "1.25 s", "4.3 s at 1 Gbit/s", "13.1 s at 100 Mbit/s", "-77.0 kB, -12.5 %", "1.2 MB", "3.1 MB 3.0 MB 3.2 MB 3.1 MB", "2.7 s at 50 Mbit/s", "estimated", "5.0–6.0 MB", "reverted", "actual 5.5 MB", "6.0 MB 6.1–6.2 MB", "failed: pip failed", "+12.3 kB -4.5 kB", "0 of 1"} {
 		if !strings.Contains(seen, w) {
 			t.Errorf("%q is not shown in %s", w, seen)
 		}
