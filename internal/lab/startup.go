@@ -52,8 +52,8 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 			case err != nil:
 				return "", err
 			case later == "":
-			case len(cands) > 1:
-				reason = fmt.Sprintf("%s: together they make it slower: %s", v.Name, later)
+			case len(cands) > 1: // each is still to be measured
+				return fmt.Sprintf("%s: together they make it slower: %s", v.Name, later), nil
 			default:
 				reason = slower(v.Name, later, was[i], is[i])
 			}
