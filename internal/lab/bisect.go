@@ -10,22 +10,37 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// bisectRound finds the fixes of a round that do no harm. It tries all of them
-// together. If that does harm, it bisects the fixes of shared files with all
-// variants, and then each variant's own fixes with that variant.
+// bisectRound finds the fixes of a round that do no harm. Those that make starts slower
+// come after all others: most of them are taken back, and so they are judged alone.
 func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	all := p.workshop.bench.project.Variants
-	reason, cands, merged, err := p.evaluateRepairing(ctx, nil, cands, all)
+	slow := func(c *candidate) bool { return c.slowsStart() && p.workshop.startCounts() }
+	accepted, err := p.together(ctx, slices.DeleteFunc(slices.Clone(cands), slow))
+	if err != nil {
+		return nil, err
+	}
+	return p.apart(ctx, accepted, slices.DeleteFunc(slices.Clone(cands), func(c *candidate) bool { return !slow(c) }))
+}
+
+// together tries all fixes at once, and parts them only if that does harm.
+func (p *prover) together(ctx context.Context, cands []*candidate) ([]*candidate, error) {
+	reason, cands, merged, err := p.evaluateRepairing(ctx, nil, cands, p.workshop.bench.project.Variants)
 	if err != nil || reason == "" {
 		return merged, err
 	}
+	return p.apart(ctx, nil, cands)
+}
+
+// apart bisects the fixes of shared files with all variants, and then each variant's own
+// fixes with that variant. It gives the accepted ones with those that do no harm.
+func (p *prover) apart(ctx context.Context, accepted, cands []*candidate) ([]*candidate, error) {
+	all := p.workshop.bench.project.Variants
 	var shared []*candidate
 	for _, c := range cands {
 		if !c.own {
 			shared = append(shared, c)
 		}
 	}
-	accepted, err := p.bisect(ctx, nil, shared, all)
+	accepted, err := p.bisect(ctx, accepted, shared, all)
 	if err != nil {
 		return nil, err
 	}
@@ -58,28 +73,11 @@ func (p *prover) bisect(ctx context.Context, accepted, cands []*candidate, varia
 		p.revert(cands[0], reason)
 		return accepted, nil
 	}
-	first, rest := halves(cands)
-	if accepted, err = p.bisect(ctx, accepted, first, variants); err != nil {
+	half := len(cands) / 2
+	if accepted, err = p.bisect(ctx, accepted, cands[:half], variants); err != nil {
 		return nil, err
 	}
-	return p.bisect(ctx, accepted, rest, variants)
-}
-
-// halves parts candidates that do harm together. Those that make starts slower are
-// most likely to, and are tried after all others.
-func halves(cands []*candidate) (first, rest []*candidate) {
-	for _, c := range cands {
-		if c.slowsStart() {
-			rest = append(rest, c)
-		} else {
-			first = append(first, c)
-		}
-	}
-	if len(first) == 0 || len(rest) == 0 {
-		half := len(cands) / 2
-		return cands[:half], cands[half:]
-	}
-	return first, rest
+	return p.bisect(ctx, accepted, cands[half:], variants)
 }
 
 func (p *prover) revert(c *candidate, reason string) {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/runs"
 )
 
 // TestSlowFix: of three clean-ups, one makes the start slower. It is found and
@@ -176,27 +178,36 @@ func TestSlowStrategy(t *testing.T) {
 	}
 }
 
-// TestSuspectsLast: fixes that are known to make starts slower are tried after all others,
-// and those that are not stay together.
+// TestSuspectsLast: a fix that is known to make starts slower is tried when all others
+// were, and is taken back alone: it runs once for the verdict, and then in each turn that is timed.
 func TestSuspectsLast(t *testing.T) {
-	make := func(slow ...bool) (out []*candidate) {
-		for _, s := range slow {
-			out = append(out, &candidate{finding: whittle.Finding{SlowsStart: s}})
+	e, env := newStaged(t, 90_000_000)
+	e.bytecode = 12_000_000
+	var built []bool // whether what runs has no bytecode, in turn
+	e.seconds = func(text string) float64 {
+		without := strings.Contains(text, "--no-compile")
+		if n := len(built); n == 0 || built[n-1] != without {
+			built = append(built, without)
 		}
-		return out
+		if without {
+			return 3.6
+		}
+		return 2.3
 	}
-	for _, c := range []struct {
-		all         []*candidate
-		first, rest int
-	}{
-		{make(false, true, false, false), 3, 1},
-		{make(true, false), 1, 1},
-		{make(true, true, true), 1, 2},
-		{make(false, false, false, false), 2, 2},
-	} {
-		first, rest := halves(c.all)
-		if len(first) != c.first || len(rest) != c.rest || c.first == 3 && !rest[0].slowsStart() {
-			t.Errorf("%d and %d, want %d and %d", len(first), len(rest), c.first, c.rest)
-		}
+	dir := stagedProject(t)
+	text := strings.Replace(onDisk(t, dir), "CMD", "RUN cp /usr/lib/libc.so.6 /opt/big\nRUN rm -rf /opt/big\nCMD", 1)
+	imagetest.Must(t, whittle.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text)))
+	r, err := Fix(t.Context(), env, FixOptions{StudyOptions: StudyOptions{Dir: dir}, Verify: true})
+	imagetest.Must(t, err)
+	status := map[string]whittle.FixStatus{}
+	for _, s := range r.Steps {
+		status[s.Finding.Rule] = s.Status
+	}
+	if status["python-bytecode"] != whittle.Reverted || status["cleanup-in-later-layer"] != whittle.Applied {
+		t.Errorf("%v", status)
+	}
+	slow := len(slices.DeleteFunc(slices.Clone(built), func(without bool) bool { return !without }))
+	if built[0] || slow != 1+runs.Blocks || r.Verified.Variants[0].After.Sizes.Size >= r.Verified.Variants[0].Before.Sizes.Size {
+		t.Errorf("built without bytecode: %v, want %d times; %+v", built, 1+runs.Blocks, r.Verified.Variants)
 	}
 }
