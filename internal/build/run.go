@@ -420,7 +420,7 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	case err == nil && c.Watch != nil:
 		err = img.watch(ctx, ctr, proc, c, r, clock.Stop)
 	case err == nil:
-		err = await(ctx, proc, c.Timeout, &r.TimedOut)
+		err = img.await(ctx, proc, c.Timeout, &r.TimedOut)
 	}
 	clock.Stop()
 	r.Stdout, r.Stderr = stdout.bytes(), stderr.bytes()
@@ -516,20 +516,20 @@ func (r *RunResult) neverStarted() {
 }
 
 // await waits for a process and kills it when its time is over.
-func await(ctx context.Context, proc gateway.ContainerProcess, timeout time.Duration, timedOut *bool) error {
+func (img image) await(ctx context.Context, proc gateway.ContainerProcess, timeout time.Duration, timedOut *bool) error {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
 	done := make(chan error, 1)
 	go func() { done <- proc.Wait() }()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	late, stop := img.guard.After(timeout)
+	defer stop()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-timer.C:
+	case <-late:
 	}
 	*timedOut = true
 	return end(ctx, proc, done)

@@ -196,7 +196,8 @@ func (v *serving) await(ctx context.Context) (why string, err error) {
 		check = healthCommand(v.img.config.Config)
 	}
 	patience := cmp.Or(v.service.Patience, servicePatience)
-	deadline := time.Now().Add(patience)
+	late, stop := v.img.guard.After(patience)
+	defer stop()
 	started := time.Now()
 	for {
 		select {
@@ -221,12 +222,14 @@ func (v *serving) await(ctx context.Context) (why string, err error) {
 		if up {
 			return "", nil
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-late:
 			words := lastLines(v.out.bytes())
 			if len(said) > 0 {
 				words += "; its health check: " + lastLines(said)
 			}
 			return fmt.Sprintf("nothing after %s: %s", patience, cmp.Or(words, lastLines(seen), "it has printed nothing")), nil
+		default:
 		}
 	}
 }
@@ -270,7 +273,7 @@ func (v *serving) exec(ctx context.Context, args []string, limit time.Duration) 
 		return []byte(err.Error()), false
 	}
 	late := false
-	err = await(ctx, proc, limit, &late)
+	err = v.img.await(ctx, proc, limit, &late)
 	return printed.bytes(), err == nil && !late
 }
 

@@ -128,8 +128,8 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	late, stopTimer := img.guard.After(timeout)
+	defer stopTimer()
 	ended := false
 	defer func() {
 		blind := r.Watched.Blind
@@ -147,7 +147,7 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-timer.C:
+	case <-late:
 		r.TimedOut = true
 	case <-gone:
 		return errUnanswered

@@ -33,6 +33,8 @@ type Guard struct {
 	// used is the processor time of all containers so far in nanoseconds, -1 where it
 	// is not known; nil where the kernel does not count it.
 	used func() int64
+	// load is the machine's load average of the last minute; nil where it is not known.
+	load func() float64
 }
 
 // CPU is the processor time that the containers have used so far, of all processors

@@ -46,8 +46,18 @@ func newGuard(h hierarchy, name string, memory, pids int64) (g *Guard, notes []s
 			notes = append(notes, fmt.Sprintf("RUN steps and runs have no limit of processes: %v", err))
 		}
 	}
-	g.used = h.processorTime(name)
+	g.used, g.load = h.processorTime(name), machineLoad
 	return g, notes
+}
+
+// machineLoad is the load average of the last minute, 0 if the kernel does not say it: see
+// sysinfo(2) for the unit of what it says.
+func machineLoad() float64 {
+	var s unix.Sysinfo_t
+	if unix.Sysinfo(&s) != nil {
+		return 0
+	}
+	return float64(s.Loads[0]) / (1 << 16)
 }
 
 // processorTime reads what the containers in a group have used of the processors, in
