@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +21,36 @@ import (
 
 // The race detector makes decompressing these gigabytes ten times slower, and
 // the reader has its own tests under it: scripts/test runs this one without.
+
+// TestExampleUnused: that nothing uses two of what the example declares is what the proof
+// rests on, which takes much longer to say so.
+func TestExampleUnused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("decompresses a GB")
+	}
+	const archive = "../../.cache/example/images/original.tar"
+	if _, err := os.Stat(archive); err != nil {
+		t.Skip("no images of the example: run make images")
+	}
+	env, err := host.System(host.SystemOptions{NoIndexCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := audit.Advise(t.Context(), env, archive, audit.AdviseOptions{Project: "../../examples/inventory", Only: []string{"unused-dependency"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var removed []string
+	for _, f := range a.Findings {
+		if f.Fix != nil {
+			removed = append(removed, f.Fix.Title)
+		}
+	}
+	slices.Sort(removed)
+	if want := []string{"remove pygwalker", "remove scikit-learn"}; !slices.Equal(removed, want) {
+		t.Errorf("%q, want %q", removed, want)
+	}
+}
 
 // TestExampleAgainstOverlayfs holds the figures of the example's real images
 // to the kernel: GNU tar extracts each layer alone, overlayfs merges them, and
