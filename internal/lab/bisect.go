@@ -10,24 +10,26 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// bisectRound finds the fixes of a round that do no harm. Those that make starts slower
-// come after all others: most of them are taken back, and so they are judged alone.
+// bisectRound finds the fixes of a round that do no harm. It tries all at once, and parts
+// them only if that does harm. Those that make starts slower come after all others: most
+// of them are taken back, and so they are judged alone.
 func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	slow := func(c *candidate) bool { return c.slowsStart() && p.workshop.startCounts() }
-	accepted, err := p.together(ctx, slices.DeleteFunc(slices.Clone(cands), slow))
+	var slow, others []*candidate
+	for _, c := range cands {
+		if c.slowsStart() && p.workshop.startCounts() {
+			slow = append(slow, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	reason, others, accepted, err := p.evaluateRepairing(ctx, nil, others, p.workshop.bench.project.Variants)
+	if err == nil && reason != "" {
+		accepted, err = p.apart(ctx, nil, others)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return p.apart(ctx, accepted, slices.DeleteFunc(slices.Clone(cands), func(c *candidate) bool { return !slow(c) }))
-}
-
-// together tries all fixes at once, and parts them only if that does harm.
-func (p *prover) together(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	reason, cands, merged, err := p.evaluateRepairing(ctx, nil, cands, p.workshop.bench.project.Variants)
-	if err != nil || reason == "" {
-		return merged, err
-	}
-	return p.apart(ctx, nil, cands)
+	return p.apart(ctx, accepted, slow)
 }
 
 // apart bisects the fixes of shared files with all variants, and then each variant's own
@@ -133,7 +135,7 @@ func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, var
 			return v.Name + ": " + why, nil, nil, nil
 		}
 	}
-	if failed = p.notRepaired(cands, merged, variants, was, is); len(failed) > 0 {
+	if failed = p.images.notRepaired(cands, merged, variants, was, is); len(failed) > 0 {
 		return "", failed, nil, nil
 	}
 	if !repairs {
@@ -158,18 +160,18 @@ func notRemade(cands, merged []*candidate) map[*candidate]string {
 
 // notRepaired are the fixes for failures that have repaired them in none of the
 // variants that have them, with the reasons.
-func (p *prover) notRepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
+func (a *advisedImages) notRepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
 	out := map[*candidate]string{}
 	for _, c := range cands {
 		if !slices.Contains(merged, c) {
 			continue // it conflicts with another
 		}
 		for i, v := range variants {
-			f := p.images.finding(v.Name, c)
+			f := a.finding(v.Name, c)
 			if f == nil || !f.Breaks {
 				continue
 			}
-			why := runs.NotRepaired(f.Problems, was[i].Variant, is[i].Variant, func(file string) bool { return p.images.hasFile(v.Name, file) })
+			why := runs.NotRepaired(f.Problems, was[i].Variant, is[i].Variant, func(file string) bool { return a.hasFile(v.Name, file) })
 			if why == "" {
 				delete(out, c)
 				break
