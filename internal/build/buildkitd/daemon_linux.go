@@ -132,6 +132,10 @@ func (d *Daemon) makeFolders(ctx context.Context, state, temp string) error {
 	if _, err := whittle.OwnFolder(state); err != nil {
 		return err
 	}
+	// BuildKit mounts files of a snapshot only where no link leads to it.
+	if state, err = filepath.EvalSymlinks(state); err != nil {
+		return err
+	}
 	for i := range maxRoots {
 		d.root = filepath.Join(state, fmt.Sprintf("root-%d", i))
 		// Root would execute what others could write here.

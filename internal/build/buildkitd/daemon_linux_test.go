@@ -33,6 +33,20 @@ func options(t *testing.T) Options {
 	return opts
 }
 
+// TestLinkedState: where a link leads to the cache, the daemon gets the folder behind it.
+func TestLinkedState(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	imagetest.Must(t, err)
+	link := filepath.Join(t.TempDir(), "cache")
+	imagetest.Must(t, os.Symlink(dir, link))
+	d := &Daemon{}
+	imagetest.Must(t, d.makeFolders(t.Context(), filepath.Join(link, "buildkit"), t.TempDir()))
+	imagetest.Must(t, d.release())
+	if want := filepath.Join(dir, "buildkit", "root-0"); d.root != want {
+		t.Errorf("%s, want %s", d.root, want)
+	}
+}
+
 // What joins a container ends well, whatever becomes of it; all else that runc
 // says is passed on. (A watch that dies with its container would take the exit
 // code of the container's own process with it.)
