@@ -41,6 +41,9 @@ type (
 		Saving                        saving
 		Breaks                        bool
 	}
+	ready struct {
+		Totals []struct{ Total float64 }
+	}
 	study struct {
 		Variants []struct {
 			Name  string
@@ -59,12 +62,14 @@ type (
 				Status  string
 				Seconds *float64
 			}
+			Ready *ready
 		}
 		Findings  []finding
 		Forecasts []struct {
 			Strategy             string
 			Predicted, Low, High int64
 			Actual               *int64
+			Ready                *ready
 		}
 		Best *struct {
 			Sizes, Original sizes
@@ -407,8 +412,9 @@ func (p *tab) holdStudy(file string) {
 		if v.Run.Seconds != nil {
 			p.holdNumber(v.Name+" start", r[8], *v.Run.Seconds, " s", 2)
 		}
-		if v.Run.Status == "runs" != strings.Contains(r[9], "✓") {
-			p.Errorf("%s %s, shown is %q", v.Name, v.Run.Status, r[9])
+		p.holdReady(v.Name, r[9], v.Ready)
+		if v.Run.Status == "runs" != strings.Contains(r[10], "✓") {
+			p.Errorf("%s %s, shown is %q", v.Name, v.Run.Status, r[10])
 		}
 		p.holdLayers(fmt.Sprintf(`document.querySelectorAll('#layers table:not(.text)')[%d]`, layers), v.Inspect)
 		layers++
@@ -423,12 +429,26 @@ func (p *tab) holdStudy(file string) {
 		p.holdSize(f.Strategy, r[3], f.Low)
 		p.holdSize(f.Strategy, r[4], f.High)
 		p.holdOptional(f.Strategy, r[5], f.Actual)
+		p.holdReady(f.Strategy, r[6], f.Ready)
 	}
 	p.holdFindings(s.Findings)
 	if s.Best != nil {
 		p.holdFact("Size", s.Best.Original.Size, s.Best.Sizes.Size)
 	}
 	p.holdRounds(&s)
+}
+
+// holdReady compares the time to ready at the first bandwidth.
+func (p *tab) holdReady(where, text string, want *ready) {
+	p.Helper()
+	if want == nil || len(want.Totals) == 0 {
+		if text != "" {
+			p.Errorf("%s is ready after %q, the JSON has no time", where, text)
+		}
+		return
+	}
+	first, _, _ := strings.Cut(text, " at ")
+	p.holdNumber(where+" ready", first, want.Totals[0].Total, " s", 1)
 }
 
 // holdRounds compares the waterfalls, whose bars lead from before to after.
