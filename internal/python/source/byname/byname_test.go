@@ -49,6 +49,23 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestWidgets: widgets are shown in a notebook only, so that something has to name one.
+// Otherwise whatever brings them would be needed in each image that has a table or a
+// progress bar.
+func TestWidgets(t *testing.T) {
+	seen := 0
+	for r := range Rows() {
+		if r.Name == "ipywidgets" || r.Name == "anywidget" {
+			if seen++; len(r.Words) == 0 {
+				t.Errorf("%s loads %s whatever a text says", r.Host, r.Name)
+			}
+		}
+	}
+	if seen < 4 {
+		t.Errorf("%d rows", seen)
+	}
+}
+
 // TestPattern: the pattern of a row and the words of a text agree.
 func TestPattern(t *testing.T) {
 	for r := range Rows() {
