@@ -28,7 +28,7 @@ func AdviseProject(ctx context.Context, env *host.Env, o StudyOptions, only []st
 	defer w.close()
 	p := newProver(w, only, whittle.RiskLow, nil)
 	out := []*whittle.Advice{}
-	for _, v := range s.bench.project.Variants {
+	for _, v := range s.bench.Project.Variants {
 		advice, err := (restager{p}).advice(ctx, v)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/runs"
 )
 
@@ -18,7 +19,7 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 	first := ""
 	for _, v := range variants {
 		t := p.now[v.Name]
-		if t == nil || t.image == "" || p.workshop.bench.project.IsBase(v.Name) {
+		if t == nil || t.image == "" || p.workshop.bench.Project.IsBase(v.Name) {
 			continue
 		}
 		if runs.Outcome(t.Variant).Verdict == whittle.Runs {
@@ -31,8 +32,8 @@ func (p *prover) firstWorking(variants []whittle.Variant) string {
 
 // slowStrategy says which start is slower in the image of a strategy than in that which
 // it was made from.
-func (w *stopwatch) slowStrategy(ctx context.Context, was, is *trial) (string, error) {
-	if !w.workshop.startCounts() || was == nil {
+func (w *workshop) slowStrategy(ctx context.Context, was, is *trial) (string, error) {
+	if !w.startCounts() || was == nil {
 		return "", nil
 	}
 	all, err := w.starts(ctx, was, is, true)
@@ -61,14 +62,14 @@ func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[str
 		return t != nil && t.image != "" && runs.Outcome(t.Variant).Verdict == whittle.Runs && (best == nil || runs.Outcome(t.Variant).Sizes.Size < runs.Outcome(best.Variant).Sizes.Size)
 	}
 	for _, v := range out.Variants {
-		if t := p.now[v.Name]; !p.workshop.bench.project.IsBase(v.Name) && smaller(t) {
+		if t := p.now[v.Name]; !p.workshop.bench.Project.IsBase(v.Name) && smaller(t) {
 			best, name = t, v.Name
 		}
 	}
 	for i := range out.Forecasts {
 		f := &out.Forecasts[i]
 		if t := generated[f.Strategy]; !strings.HasPrefix(f.Strategy, "split-") && smaller(t) {
-			why, err := p.stopwatch.slowStrategy(ctx, p.now[p.firstWorking(out.Variants)], t)
+			why, err := p.workshop.slowStrategy(ctx, p.now[p.firstWorking(out.Variants)], t)
 			if err != nil {
 				return nil, err
 			}
@@ -85,7 +86,7 @@ func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[str
 	}
 	b := &whittle.Best{Variant: name, Dockerfile: string(best.source), Outcome: runs.Outcome(best.Variant), Original: out.Variants[i].Inspect.Sizes}
 	var err error
-	if b.Outcome.Ready, err = p.stopwatch.ready(ctx, best); err != nil {
+	if b.Outcome.Ready, err = p.workshop.ready(ctx, best); err != nil {
 		return nil, err
 	}
 	b.Sizes = b.Outcome.Sizes
@@ -103,13 +104,13 @@ func (p *prover) best(ctx context.Context, out *whittle.Study, generated map[str
 		}
 	}
 	b.Diff = diff.String()
-	file := strings.TrimPrefix(best.image, archiveScheme)
+	file := strings.TrimPrefix(best.image, bench.ArchiveScheme)
 	if !strings.HasPrefix(file, p.workshop.images) {
 		b.Archive = best.Build.Archive
 		return b, nil
 	}
 	b.Archive = bestArchive
-	if err := os.Rename(file, p.workshop.bench.out.Path(b.Archive)); err != nil {
+	if err := os.Rename(file, p.workshop.bench.Out.Path(b.Archive)); err != nil {
 		return nil, fmt.Errorf("keeping the best image: %w", err)
 	}
 	return b, nil

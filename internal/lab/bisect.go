@@ -22,7 +22,7 @@ func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candid
 			others = append(others, c)
 		}
 	}
-	reason, others, accepted, err := p.evaluateRepairing(ctx, nil, others, p.workshop.bench.project.Variants)
+	reason, others, accepted, err := p.evaluateRepairing(ctx, nil, others, p.workshop.bench.Project.Variants)
 	if err == nil && reason != "" {
 		accepted, err = p.apart(ctx, nil, others)
 	}
@@ -35,7 +35,7 @@ func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candid
 // apart bisects the fixes of shared files with all variants, and then each variant's own
 // fixes with that variant. It gives the accepted ones with those that do no harm.
 func (p *prover) apart(ctx context.Context, accepted, cands []*candidate) ([]*candidate, error) {
-	all := p.workshop.bench.project.Variants
+	all := p.workshop.bench.Project.Variants
 	var shared []*candidate
 	for _, c := range cands {
 		if !c.own {
@@ -84,7 +84,7 @@ func (p *prover) bisect(ctx context.Context, accepted, cands []*candidate, varia
 
 func (p *prover) revert(c *candidate, reason string) {
 	c.status, c.reason = whittle.Reverted, reason
-	p.workshop.bench.env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
+	p.workshop.bench.Env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
 // evaluateRepairing reverts the fixes that do not repair their failures, and
@@ -131,7 +131,7 @@ func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, var
 	repairs := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
 	for i, v := range variants {
 		if why := worse(was[i], is[i], repairs); why != "" {
-			p.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
+			p.workshop.bench.Env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
 			return v.Name + ": " + why, nil, nil, nil
 		}
 	}

@@ -42,7 +42,7 @@ func openRepository(ctx context.Context, env *host.Env, o FixOptions) (host.Repo
 // series is a repair as commits. Each commit is what the state gains by the fixes of
 // one rule, on top of those before; generated files are made again for each.
 func (p *prover) series(ctx context.Context, r *whittle.Repair, repository host.Repository) (*whittle.RepairSeries, error) {
-	out := &whittle.RepairSeries{Date: p.workshop.bench.env.Time().Format(time.RFC3339), Commits: []whittle.RepairCommit{}}
+	out := &whittle.RepairSeries{Date: p.workshop.bench.Env.Time().Format(time.RFC3339), Commits: []whittle.RepairCommit{}}
 	if repository != nil {
 		out.Prefix = repository.Prefix()
 		out.Author, _ = repository.Author(ctx) // Clean has checked it where commits are made
@@ -136,7 +136,7 @@ func (s *study) writeOrCommit(ctx context.Context, r *whittle.Repair, force bool
 		return s.write(ctx, r.Files, force)
 	}
 	commits := r.Series.Commits
-	err := repository.Prepare(ctx, commits, s.bench.env.Time())
+	err := repository.Prepare(ctx, commits, s.bench.Env.Time())
 	if err == nil {
 		err = s.write(ctx, r.Files, force)
 	}
@@ -160,7 +160,7 @@ func (s *study) unwrite(ctx context.Context, files []whittle.FileChange) error {
 	}
 	var back []whittle.FileChange
 	var where []string
-	folder := whittle.Folder(s.bench.project.Dir)
+	folder := whittle.Folder(s.bench.Project.Dir)
 	for i, f := range files {
 		now, err := folder.ReadFile(f.Path)
 		switch {
@@ -177,5 +177,5 @@ func (s *study) unwrite(ctx context.Context, files []whittle.FileChange) error {
 	if len(back) == 0 {
 		return nil
 	}
-	return s.bench.out.Commit(ctx, s.bench.project.Dir, back, where)
+	return s.bench.Out.Commit(ctx, s.bench.Project.Dir, back, where)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/project"
@@ -157,7 +158,7 @@ func TestSeries(t *testing.T) {
 	}
 	tree, err := states.NewCopy(t.Context(), dir, t.TempDir(), nil)
 	imagetest.Must(t, err)
-	w := &workshop{bench: &bench{env: toyEnv(&toyEngine{fakeEngine: fakeEngine{t: t}}), project: &project.Project{Dir: dir}}, copy: tree, remade: map[string]remade{}}
+	w := &workshop{bench: bench.New(toyEnv(&toyEngine{fakeEngine: fakeEngine{t: t}}), &project.Project{Dir: dir}), copy: tree, remade: map[string]remade{}}
 	p := &prover{workshop: w, state: state{"app.txt": []byte("A b C\nD e F!\n"), "docs.txt": []byte("X\n"), "more.txt": []byte("new\n")}}
 	reverted := edit("upper", "never", "docs.txt", docs, "x", "z", 1)
 	reverted.Status = whittle.Reverted

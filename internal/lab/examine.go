@@ -18,8 +18,8 @@ func Examine(ctx context.Context, env *host.Env, o StudyOptions, do func(v *whit
 		return err
 	}
 	defer s.close()
-	if all := s.bench.project.Variants; len(all) != 1 {
-		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has %d variants, and one is wanted", s.bench.project.Name, len(all)), "choose one with --variant, such as "+all[0].Name)
+	if all := s.bench.Project.Variants; len(all) != 1 {
+		return whittle.WithHint(whittle.ErrUsage.Errorf("%s has %d variants, and one is wanted", s.bench.Project.Name, len(all)), "choose one with --variant, such as "+all[0].Name)
 	}
 	if err := s.buildAll(ctx); err != nil {
 		return err
@@ -29,7 +29,7 @@ func Examine(ctx context.Context, env *host.Env, o StudyOptions, do func(v *whit
 		return err
 	}
 	defer w.close()
-	v := s.bench.project.Variants[0]
+	v := s.bench.Project.Variants[0]
 	a, x, err := w.advise(ctx, v, w.trials[trialKey(v.Name, nil)], nil)
 	if err != nil || x == nil {
 		return cmp.Or(err, whittle.ErrUnmeasured.Of(s.noImage()))

@@ -83,7 +83,7 @@ func (s *study) fix(ctx context.Context, o FixOptions, repository host.Repositor
 	w.guard = o.Guard
 	p := newProver(w, o.Rules, o.risk(), o.Ask)
 	defer p.images.close()
-	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.bench.project.Name, Steps: []whittle.RepairStep{}}
+	out := &whittle.Repair{Schema: whittle.FixSchema, Project: s.bench.Project.Name, Steps: []whittle.RepairStep{}}
 	p.proves = o.Verify
 	kept := true
 	if o.Strategy != "" {
@@ -195,14 +195,14 @@ func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 // verified compares the images before the proof with those after it.
 func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
 	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds}
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
 		row := whittle.VerifiedVariant{Name: v.Name, Before: runs.Outcome(was.Variant), After: runs.Outcome(is.Variant)}
 		row.Saved = row.Before.Sizes.Size - row.After.Sizes.Size
 		if passed(was) && passed(is) {
 			row.SecondsBefore, row.SecondsAfter = was.Run.Seconds, is.Run.Seconds
 		}
-		starts, err := p.stopwatch.starts(ctx, was, is, false)
+		starts, err := p.workshop.starts(ctx, was, is, false)
 		if err != nil {
 			return nil, err
 		}
@@ -248,7 +248,7 @@ func (p *prover) compareTrials(ctx context.Context, was, is *trial) ([]whittle.C
 	var pair []*audit.Subject
 	defer func() { closeAll(pair) }()
 	for _, t := range []*trial{was, is} {
-		sub, err := audit.Open(ctx, p.workshop.bench.env, t.image, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
+		sub, err := audit.Open(ctx, p.workshop.bench.Env, t.image, audit.InspectOptions{Dockerfile: t.Dockerfile, Source: t.source, Target: t.Target, Args: t.Args})
 		if err != nil {
 			return nil, err
 		}
@@ -275,7 +275,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 	}
 	var names []string
 	for i, f := range files {
-		now, err := whittle.Folder(s.bench.project.Dir).ReadFile(f.Path)
+		now, err := whittle.Folder(s.bench.Project.Dir).ReadFile(f.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && f.Created:
 		case err != nil:
@@ -283,15 +283,15 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 		case f.Created || !bytes.Equal(now, f.Before):
 			return whittle.WithHint(whittle.ErrUsage.Errorf("%s was changed meanwhile", f.Path), "run fix again")
 		default:
-			rel, err := filepath.Rel(s.bench.project.Dir, places[i])
+			rel, err := filepath.Rel(s.bench.Project.Dir, places[i])
 			if err != nil {
 				return fmt.Errorf("writing %s: %w", f.Path, err)
 			}
 			names = append(names, filepath.ToSlash(rel))
 		}
 	}
-	if s.bench.env.Dirty != nil && !force {
-		dirty, err := s.bench.env.Dirty(ctx, s.bench.project.Dir, names)
+	if s.bench.Env.Dirty != nil && !force {
+		dirty, err := s.bench.Env.Dirty(ctx, s.bench.Project.Dir, names)
 		if err != nil {
 			return err
 		}
@@ -300,7 +300,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 				"commit them, or use --force")
 		}
 	}
-	return s.bench.out.Commit(ctx, s.bench.project.Dir, files, places)
+	return s.bench.Out.Commit(ctx, s.bench.Project.Dir, files, places)
 }
 
 // places are the paths of the files with symbolic links resolved. A file outside
@@ -308,7 +308,7 @@ func (s *study) write(ctx context.Context, files []whittle.FileChange, force boo
 func (s *study) places(files []whittle.FileChange) ([]string, error) {
 	var out []string
 	for _, f := range files {
-		name, ok := whittle.Inside(s.bench.project.Dir, f.Path)
+		name, ok := whittle.Inside(s.bench.Project.Dir, f.Path)
 		if !ok {
 			return nil, whittle.ErrUsage.Errorf("%s is a link out of the project", f.Path)
 		}

@@ -25,7 +25,7 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 		return map[string]*trial{}, nil
 	}
 	var from project.Variant
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		if v.Name == base {
 			from = v
 		}
@@ -75,7 +75,7 @@ func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts [
 			f.Notes = append(f.Notes, "it was not run: "+o.Start)
 		}
 		made[f.Strategy] = t
-		if err := p.workshop.bench.unpack(ctx, t); err != nil {
+		if err := p.workshop.unpack(ctx, t); err != nil {
 			return nil, err
 		}
 		f.Ready = t.Ready
@@ -94,11 +94,11 @@ func (p *prover) predicted(ctx context.Context, before []whittle.Forecast) ([]wh
 		return []whittle.Forecast{}, nil
 	}
 	f := before[i]
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		if t := p.start[v.Name]; t.image != "" {
 			size := runs.Outcome(p.now[v.Name].Variant).Sizes.Size
 			f.Actual = &size
-			if err := p.workshop.bench.unpack(ctx, p.now[v.Name]); err != nil {
+			if err := p.workshop.unpack(ctx, p.now[v.Name]); err != nil {
 				return nil, err
 			}
 			f.Ready = p.now[v.Name].Ready
@@ -155,7 +155,7 @@ func Forecast(ctx context.Context, env *host.Env, o ForecastOptions) (*whittle.F
 	w.risk = o.Risk
 	p := newProver(w, nil, whittle.RiskLow, nil)
 	defer p.images.close()
-	for _, v := range s.bench.project.Variants {
+	for _, v := range s.bench.Project.Variants {
 		x, ok, err := p.images.advise(ctx, v, p.now[v.Name])
 		if err != nil {
 			return nil, err
@@ -193,14 +193,14 @@ func (w *workshop) forecast(ctx context.Context, v project.Variant, x advisedIma
 	if out.Forecasts == nil {
 		out.Forecasts = []whittle.Forecast{}
 	}
-	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.bench.project.Name, v.Name
+	out.Schema, out.Project, out.Base = whittle.ForecastSchema, w.bench.Project.Name, v.Name
 	out.Notes = append(out.Notes, notes...)
 	if x.trial.Inspect == nil {
 		x.trial.Inspect = x.image.Subject.Inspection()
 	}
-	if err := w.bench.unpack(ctx, x.trial); err != nil {
+	if err := w.unpack(ctx, x.trial); err != nil {
 		return nil, err
 	}
-	ready.EstimateAll(out.Forecasts, x.trial.Variant, w.bench.bandwidths)
+	ready.EstimateAll(out.Forecasts, x.trial.Variant, w.bench.Bandwidths)
 	return out, nil
 }

@@ -35,12 +35,12 @@ func (w *workshop) forecastInput(ctx context.Context, v project.Variant, x advis
 	if err != nil {
 		return nil, nil, err
 	}
-	return in, append(notes, otherbases.Reader{Env: w.bench.env, Layouts: w.bench.bases}.Add(ctx, in, x.image, r.added)...), ctx.Err()
+	return in, append(notes, otherbases.Reader{Env: w.bench.Env, Layouts: w.bench.Bases}.Add(ctx, in, x.image, r.added)...), ctx.Err()
 }
 
 // projectInput is the input without what is known of other bases.
 func (w *workshop) projectInput(ctx context.Context, v project.Variant, x advisedImage, c *assumed) (in *forecast.Project, notes []string, err error) {
-	in = &forecast.Project{Name: w.bench.project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
+	in = &forecast.Project{Name: w.bench.Project.Name, Variant: v.Name, Target: v.Target, Arguments: v.Args,
 		Ledger: x.image.Facts.Ledger, Root: x.image.Facts.Root, Graph: x.image.Facts.Graph, Env: x.image.Environment,
 		Clean: forecast.Cleanup{Bytecode: true, Tests: true, KeepTests: sitepackages.ImportedTests(x.image.Facts)}, Fixed: c.text, Saving: c.saving}
 	r, err := w.requirementsDiff(v, x, c.state)
@@ -95,7 +95,7 @@ func (w *workshop) projectInput(ctx context.Context, v project.Variant, x advise
 		in.Removed[x.image.Facts.Graph.Distributions[i].Name] = true
 	}
 	var known bool
-	if in.Added, known = r.weights(ctx, w.bench.env, x.image, in.Clean); !known {
+	if in.Added, known = r.weights(ctx, w.bench.Env, x.image, in.Clean); !known {
 		notes = append(notes, "no sizes are known of what the fixes add: "+strings.Join(r.added, ", "))
 	}
 	return in, notes, ctx.Err()

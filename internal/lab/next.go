@@ -46,7 +46,7 @@ func (p restager) next(ctx context.Context, v project.Variant, x advisedImage, f
 // nextProven is next for the first variant whose image runs with the fixes that were
 // proven.
 func (p restager) nextProven(ctx context.Context) (*whittle.NextStrategy, error) {
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		now := p.now[v.Name]
 		if now == nil || now.image == "" || runs.Outcome(now.Variant).Verdict != whittle.Runs {
 			continue
@@ -63,7 +63,7 @@ func (p restager) nextProven(ctx context.Context) (*whittle.NextStrategy, error)
 // nextProposed is next for the first variant with an image, of which the proposed fixes
 // take the most that they may.
 func (p restager) nextProposed(ctx context.Context, cands []*candidate) (*whittle.NextStrategy, error) {
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		x, ok := p.images.byVariant[v.Name]
 		if !ok {
 			continue

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/bench"
 )
 
 // TestProof holds the report of `whittle lab --fix examples/inventory` to what
@@ -39,7 +40,7 @@ func TestProof(t *testing.T) {
 // it is ready, and it is fetched sooner than before at each bandwidth; the start of the
 // best one was run five times, with the page cache and without.
 func holdReady(t *testing.T, s *whittle.Study) {
-	if best := s.Best.Outcome.Ready; best == nil || best.Start == nil || best.Start.Runs < startups || best.Start.Cold == nil {
+	if best := s.Best.Outcome.Ready; best == nil || best.Start == nil || best.Start.Runs < bench.Startups || best.Start.Cold == nil {
 		t.Errorf("the best: %+v", best)
 	}
 	for _, v := range s.Repair.Verified.Variants {

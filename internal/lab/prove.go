@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/forecast"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/project"
@@ -32,14 +33,13 @@ type prover struct {
 	// ask says whether a fix is wanted, before it is tried; nil tries all.
 	ask func(context.Context, whittle.Finding) (bool, error)
 
-	start     map[string]*trial // before any change, by variant
-	now       map[string]*trial
-	state     state
-	steps     []whittle.RepairStep
-	rounds    []whittle.VerifiedRound
-	refused   map[string]bool // fixes that are not tried again, by variant and fingerprint
-	images    advisedImages
-	stopwatch stopwatch
+	start   map[string]*trial // before any change, by variant
+	now     map[string]*trial
+	state   state
+	steps   []whittle.RepairStep
+	rounds  []whittle.VerifiedRound
+	refused map[string]bool // fixes that are not tried again, by variant and fingerprint
+	images  advisedImages
 	// withheld are the fixes whose risk is too high, or that no run could prove
 	// harmless, by variant and fingerprint.
 	withheld map[string]whittle.RepairStep
@@ -67,9 +67,8 @@ type candidate struct {
 }
 
 func newProver(w *workshop, rules []string, risk whittle.Risk, ask func(context.Context, whittle.Finding) (bool, error)) *prover {
-	p := &prover{workshop: w, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: newAdvisedImages(w, rules), withheld: map[string]whittle.RepairStep{},
-		stopwatch: stopwatch{workshop: w, measured: map[pair][]runs.StartTimes{}, taken: map[timedStart]whittle.CommandRun{}, asked: map[*trial]bool{}}}
-	for _, v := range w.bench.project.Variants {
+	p := &prover{workshop: w, risk: risk, ask: ask, start: map[string]*trial{}, now: map[string]*trial{}, refused: map[string]bool{}, images: newAdvisedImages(w, rules), withheld: map[string]whittle.RepairStep{}}
+	for _, v := range w.bench.Project.Variants {
 		t := w.trials[trialKey(v.Name, nil)]
 		p.start[v.Name], p.now[v.Name] = t, t
 	}
@@ -137,7 +136,7 @@ func (p *prover) unproven(v project.Variant, f *whittle.Finding) string {
 	if f.Breaks || f.Risk.AtMost(whittle.RiskLow) {
 		return ""
 	}
-	for _, other := range p.workshop.bench.project.Variants {
+	for _, other := range p.workshop.bench.Project.Variants {
 		t := p.now[other.Name]
 		if other.Name != v.Name && p.ownFix(v, f.Fix) || t.image == "" || runs.SeenRunning(t.Variant) || other.OnlyBase {
 			continue
@@ -186,7 +185,7 @@ func (p *prover) round(ctx context.Context, n int) (bool, error) {
 }
 
 func (p *prover) adviseAll(ctx context.Context) error {
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		if _, _, err := p.images.advise(ctx, v, p.now[v.Name]); err != nil {
 			return err
 		}
@@ -199,7 +198,7 @@ func (p *prover) adviseAll(ctx context.Context) error {
 func (p *prover) candidates() ([]*candidate, error) {
 	var out []*candidate
 	byPatch := map[string]*candidate{}
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		for _, f := range p.images.byVariant[v.Name].findings {
 			if f.Fix == nil || p.refused[v.Name+" "+f.Fingerprint] || !p.workshop.inScope(f.Fix) {
 				continue
@@ -288,10 +287,10 @@ func (p *prover) confirmed(ctx context.Context, cands []*candidate) ([]*candidat
 // variant that the user did not select.
 func (w *workshop) inScope(f *whittle.Fix) bool {
 	return !slices.ContainsFunc(f.Patches, func(p whittle.Patch) bool {
-		_, ok := whittle.Inside(w.bench.project.Dir, p.File)
+		_, ok := whittle.Inside(w.bench.Project.Dir, p.File)
 		_, part := w.copy.Parts[p.File]
 		inline := func(v project.Variant) bool { return v.Inline != nil && v.Dockerfile == p.File && !part }
-		return !ok || slices.Contains(w.others, p.File) || slices.ContainsFunc(w.bench.project.Variants, inline)
+		return !ok || slices.Contains(w.others, p.File) || slices.ContainsFunc(w.bench.Project.Variants, inline)
 	})
 }
 
@@ -308,7 +307,7 @@ func touchesOnly(f *whittle.Fix, file string) bool {
 
 // ownFix says that a fix only edits the Dockerfile of one variant.
 func (p *prover) ownFix(v project.Variant, f *whittle.Fix) bool {
-	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.workshop.bench.project.Variants, func(other project.Variant) bool {
+	return touchesOnly(f, v.Dockerfile) && !slices.ContainsFunc(p.workshop.bench.Project.Variants, func(other project.Variant) bool {
 		return other.Name != v.Name && slices.ContainsFunc(other.WithBuilds(), func(o project.Variant) bool { return o.Dockerfile == v.Dockerfile })
 	})
 }
@@ -373,7 +372,7 @@ func (p *prover) mergeEdits(cands []*candidate) (state, []*candidate, error) {
 
 func (w *workshop) dockerfiles() []string {
 	var out []string
-	for _, v := range w.bench.project.Variants {
+	for _, v := range w.bench.Project.Variants {
 		out = append(out, v.Dockerfile)
 	}
 	return out
@@ -402,7 +401,7 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		}
 	}
 	p.state = next
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		t, err := p.workshop.try(ctx, v, next)
 		if err != nil {
 			return err
@@ -465,10 +464,10 @@ func (p *prover) noteRound(round int, variant string, accepted []*candidate, was
 func (p *prover) removeStale() error {
 	for key, t := range p.workshop.trials {
 		used := false
-		for _, v := range p.workshop.bench.project.Variants {
+		for _, v := range p.workshop.bench.Project.Variants {
 			used = used || t == p.now[v.Name] || t == p.start[v.Name]
 		}
-		file := strings.TrimPrefix(t.image, archiveScheme)
+		file := strings.TrimPrefix(t.image, bench.ArchiveScheme)
 		if used || t.image == "" || !strings.HasPrefix(file, p.workshop.images) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -54,7 +55,7 @@ func TestLoadedMachine(t *testing.T) {
 					t.Fatalf("%s: %+v", at, ready)
 				}
 				s := ready.Start
-				if s.Runs < startups || s.CPU == nil || s.Cold == nil || *s.Cold != 2*s.Wall {
+				if s.Runs < bench.Startups || s.CPU == nil || s.Cold == nil || *s.Cold != 2*s.Wall {
 					t.Errorf("%s: %+v, %+v", at, ready, s)
 				}
 			}
@@ -77,7 +78,7 @@ func TestReadyQuick(t *testing.T) {
 	if r := after.Ready; r == nil || r.UnpackOf != s.Variants[0].Name || *r.Unpack >= *first.Unpack {
 		t.Errorf("after the fixes: %+v", r)
 	}
-	if best := s.Best.Outcome.Ready; best == nil || best.Start == nil || best.Start.Runs < startups || best.Start.Cold == nil {
+	if best := s.Best.Outcome.Ready; best == nil || best.Start == nil || best.Start.Runs < bench.Startups || best.Start.Cold == nil {
 		t.Errorf("the best: %+v", best)
 	}
 	if first.Start == nil || first.Start.Runs != 1 || first.Start.Cold != nil {

@@ -45,14 +45,14 @@ func (w *workshop) remakeFile(ctx context.Context, s state, file string) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	p := relock.Project{Dir: w.copy.Dir, Scratch: w.images, Skip: w.bench.ownFolder, Builder: w.bench.builder}
-	here := w.bench.inFolder(w.copy.Dir, w.bench.out, nil)
-	for _, v := range w.bench.project.Variants {
+	p := relock.Project{Dir: w.copy.Dir, Scratch: w.images, Skip: w.bench.OwnFolder, Builder: w.bench.Builder}
+	here := w.bench.InFolder(w.copy.Dir, w.bench.Out, nil)
+	for _, v := range w.bench.Project.Variants {
 		text, err := w.dockerfile(&v)
 		if err != nil {
 			return nil, err
 		}
-		p.Sources = append(p.Sources, relock.Source{Text: text, Build: here.definition(v)})
+		p.Sources = append(p.Sources, relock.Source{Text: text, Build: here.Definition(v)})
 	}
-	return relock.Make(ctx, w.bench.env, p, file, old)
+	return relock.Make(ctx, w.bench.Env, p, file, old)
 }

@@ -48,7 +48,7 @@ func TestRepositoryInContext(t *testing.T) {
 			defer s.close()
 			digest := func() whittle.Digest {
 				t.Helper()
-				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unchanging())
+				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.Out.Dir}, s.bench.Unchanging())
 				imagetest.Must(t, err)
 				return d
 			}

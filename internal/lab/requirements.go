@@ -122,7 +122,7 @@ func (p *prover) predictShared(ctx context.Context, cands []*candidate) error {
 			continue
 		}
 		c.shared = map[string]whittle.LayerChange{}
-		for _, v := range p.workshop.bench.project.Variants {
+		for _, v := range p.workshop.bench.Project.Variants {
 			x, ok := p.images.byVariant[v.Name]
 			if _, shown := c.prints[v.Name]; !ok || shown {
 				continue
@@ -136,7 +136,7 @@ func (p *prover) predictShared(ctx context.Context, cands []*candidate) error {
 				return err
 			}
 			if len(r.added)+len(r.removed) > 0 {
-				c.shared[v.Name] = r.change(ctx, p.workshop.bench.env, x.image)
+				c.shared[v.Name] = r.change(ctx, p.workshop.bench.Env, x.image)
 			}
 		}
 	}

@@ -130,7 +130,7 @@ func holdSavings(t *testing.T, h *health, archive *txtar.Archive, dir string) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	v := s.bench.project.Variants[0]
+	v := s.bench.Project.Variants[0]
 	before := w.trials[trialKey(v.Name, nil)]
 	if before.image == "" {
 		t.Fatal(before.Build.Reason, before.Build.Tail)
@@ -204,7 +204,7 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 		t.Logf("%s: %+v", what, conflicts)
 		return
 	}
-	after, err := w.try(t.Context(), w.bench.project.Variants[0], state(changed))
+	after, err := w.try(t.Context(), w.bench.Project.Variants[0], state(changed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func (w *workshop) hold(t *testing.T, before *trial, what string, findings []whi
 func (w *workshop) grown(t *testing.T, changed map[string][]byte) (n int64) {
 	t.Helper()
 	for name, text := range changed {
-		old, _ := os.ReadFile(filepath.Join(w.bench.project.Dir, name)) // a new file had no bytes
+		old, _ := os.ReadFile(filepath.Join(w.bench.Project.Dir, name)) // a new file had no bytes
 		n += max(int64(len(text)-len(old)), int64(len(old)-len(text)))
 	}
 	return n

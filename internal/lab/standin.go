@@ -1,39 +1,19 @@
 package lab
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
-	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/host"
-	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
-	"whittle.dev/whittle/internal/source"
 )
-
-// archiveScheme begins the names of images that a study has built.
-const archiveScheme = "docker-archive:"
-
-// notRun begins the note that an image was not run.
-const notRun = "nothing was run: "
-
-// standInBase names an image in the Dockerfile that only runs it.
-const standInBase = "whittle-stand-in"
-
-// imageOf is the name by which a variant's image is opened.
-func (b *bench) imageOf(v *whittle.Variant) string {
-	return cmp.Or(v.Build.Image, archiveScheme+b.out.Path(v.Build.Archive))
-}
 
 // standIns are the images that stand in for builds, by variant. They have to be
 // there: that is known before anything is built.
@@ -76,60 +56,6 @@ func standIns(ctx context.Context, env *host.Env, p *project.Project, o StudyOpt
 // variantLike is what a variant may be named: no path, and no image with a scheme.
 var variantLike = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// standIn measures, checks and runs an image in place of a build. Without a build
-// engine it is not run.
-func (b *bench) standIn(ctx context.Context, v project.Variant, ref string) (*whittle.Variant, error) {
-	b.env.Listener().Step(fmt.Sprintf("variant %s: %s stands in for its build", v.Name, ref))
-	out := &whittle.Variant{Name: v.Name, Context: v.Context, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
-		Build: whittle.BuildFacts{Status: whittle.Built, Image: ref, Log: outdir.LogPath(v.Name), Date: b.env.Time().UTC().Format(time.RFC3339),
-			Notes: []string{ref + " stands in for the build: there are no times of a build and a rebuild, and no size with zstd"}},
-		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
-	log, err := b.out.Create(out.Build.Log)
-	if err != nil {
-		return nil, whittle.ErrSystem.Errorf("writing the log: %w", err)
-	}
-	defer log.Close()
-	var d build.Definition
-	switch err := b.openEngine(ctx); {
-	case err == nil:
-		out.Build.Engine = b.engineFacts()
-		dir, err := os.MkdirTemp(b.out.Dir, outdir.TrialsPattern)
-		if err != nil {
-			return nil, whittle.ErrSystem.Errorf("making a folder for the image: %w", err)
-		}
-		defer os.RemoveAll(dir)
-		if d, err = b.runnable(ctx, v, ref, dir); err != nil {
-			return nil, err
-		}
-	case ctx.Err() != nil || !errors.Is(err, whittle.ErrEngine):
-		return nil, err
-	default:
-		out.Build.Notes = append(out.Build.Notes, notRun+whittle.OneLine(err.Error()))
-	}
-	return out, b.run(ctx, d, v, out, log)
-}
-
-// runnable is the definition of a build that only hands an image to the engine.
-func (b *bench) runnable(ctx context.Context, v project.Variant, ref, dir string) (d build.Definition, err error) {
-	img, err := b.env.Images.Open(ctx, ref)
-	if err != nil {
-		return d, err
-	}
-	defer img.Close()
-	b.env.Listener().Step("handing " + ref + " to the build engine")
-	digest, err := source.WriteLayout(ctx, img, dir)
-	if err != nil {
-		return d, err
-	}
-	d = build.Definition{Content: []byte("FROM " + standInBase + "\n"), Dockerfile: v.Dockerfile, Platform: img.Config().Platform().String(), Offline: true, Bases: maps.Clone(b.bases)}
-	if d.Bases == nil {
-		d.Bases = map[string]build.Base{}
-	}
-	d.Bases[standInBase] = build.Base{Layout: dir, Digest: digest}
-	b.inputs.AddTo(&d)
-	return d, nil
-}
-
 // isStrange says that an image stands in for a build and was evidently not made by
 // its Dockerfile: no instruction that makes a layer is one of the image's steps.
 func isStrange(v *whittle.Variant, s *audit.Subject) bool {
@@ -158,7 +84,7 @@ func noteStandIn(a *whittle.Advice, v *whittle.Variant, s *audit.Subject) {
 		a.Notes = append(a.Notes, note)
 	}
 	for _, note := range v.Build.Notes {
-		if strings.HasPrefix(note, notRun) {
+		if strings.HasPrefix(note, bench.NotRun) {
 			a.Notes = append(a.Notes, note)
 		}
 	}

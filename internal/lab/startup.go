@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/ready"
 	"whittle.dev/whittle/internal/runs"
@@ -37,7 +36,7 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 	var timed []whittle.SlowerStart
 	reason := ""
 	for i, v := range variants {
-		all, err := p.stopwatch.starts(ctx, was[i], is[i], slows)
+		all, err := p.workshop.starts(ctx, was[i], is[i], slows)
 		if err != nil {
 			return "", err
 		}
@@ -47,7 +46,7 @@ func (p *prover) slowdown(ctx context.Context, cands []*candidate, variants []pr
 			if reason != "" || !s.Slower() {
 				continue
 			}
-			later, err := p.stopwatch.later(ctx, was[i], is[i], m)
+			later, err := p.workshop.later(ctx, was[i], is[i], m)
 			switch {
 			case err != nil:
 				return "", err
@@ -99,148 +98,94 @@ func isTimed(t *trial, c *whittle.CommandRun) bool {
 
 // later says why an image with a slower start is not wanted. It is empty if it is ready
 // sooner than the other one, and that is what counts.
-func (w *stopwatch) later(ctx context.Context, was, is *trial, s whittle.SlowerStart) (string, error) {
-	if w.workshop.objective != ObjectiveReady {
+func (w *workshop) later(ctx context.Context, was, is *trial, s whittle.SlowerStart) (string, error) {
+	if w.objective != ObjectiveReady {
 		return s.String(), nil
 	}
-	if err := w.workshop.bench.unpack(ctx, was); err != nil {
+	if err := w.unpack(ctx, was); err != nil {
 		return "", err
 	}
-	why := ready.Later(was.Ready, runs.Outcome(was.Variant).Sizes, runs.Outcome(is.Variant).Sizes, s, w.workshop.bench.bandwidths)
+	why := ready.Later(was.Ready, runs.Outcome(was.Variant).Sizes, runs.Outcome(is.Variant).Sizes, s, w.bench.Bandwidths)
 	if why != "" {
 		why = s.String() + "; " + why
 	}
 	return why, nil
 }
 
-// stopwatch measures which starts are slower in the second of two images.
-type stopwatch struct {
-	workshop *workshop
-	measured map[pair][]runs.StartTimes // so far
-	// taken has the times of all runs of a start so far.
-	taken map[timedStart]whittle.CommandRun
-	// asked are the images whose start was measured for the time to ready.
-	asked map[*trial]bool
-}
-
-// timedStart is a start of an image, by its name.
-type timedStart struct {
-	of   *trial
-	name string
-}
-
-// pair are two images of which all starts are measured, or what seems to be slower.
-type pair struct {
-	was, is *trial
-	all     bool
-}
-
 // starts are the times of the first command and of the image's own start in two
 // images. Unless all are wanted, one that was not slower when the images were built is
 // not measured.
-func (w *stopwatch) starts(ctx context.Context, was, is *trial, all bool) ([]runs.StartTimes, error) {
+func (w *workshop) starts(ctx context.Context, was, is *trial, all bool) ([]runs.StartTimes, error) {
 	if was == is || was.image == "" || is.image == "" {
 		return nil, nil
-	}
-	key := pair{was, is, all}
-	if known, ok := w.measured[pair{was, is, true}]; ok {
-		return known, nil
-	}
-	if known, ok := w.measured[key]; ok {
-		return known, nil
 	}
 	var out []runs.StartTimes
 	for _, c := range was.Run.Commands {
 		other := runs.SameCommand(is.Variant, c)
-		least := runs.SlowerSeconds
-		if c.Own {
-			least = runs.SlowerOwnSeconds
-		}
-		if !isTimed(was, &c) || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs ||
-			!all && !runs.Seems(&c, other) {
+		if !isTimed(was, &c) || other == nil || c.Status != whittle.Runs || other.Status != whittle.Runs {
 			continue
 		}
-		s := runs.StartTimes{Name: c.Name, Least: least}
-		for n := range runs.Blocks {
-			if n > 0 && !s.Slower() {
-				break
-			}
-			for _, side := range []struct {
-				t         *trial
-				wall, cpu *[]float64
-			}{{was, &s.Before, &s.CPUBefore}, {is, &s.After, &s.CPUAfter}} {
-				run, err := w.time(ctx, side.t, c, runs.BlockRuns, 0)
-				if err != nil {
-					return nil, err
-				}
-				*side.wall, *side.cpu = append(*side.wall, run.Seconds...), append(*side.cpu, run.CPU...)
-			}
+		if s := timed(&c, was, is); !all && len(s.After) == 0 && !runs.Seems(&c, other) {
+			continue
 		}
-		if len(s.Before) > 0 && len(s.After) > 0 {
+		s, err := w.takeTurns(ctx, &c, was, is)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.Before) > 0 {
 			out = append(out, s)
 		}
 	}
-	w.measured[key] = out
 	return out, nil
 }
 
-// time runs a start of a trial's image some times, without tracing, and then cold times
-// without its files in the page cache. There are no times if a run fails.
-func (w *stopwatch) time(ctx context.Context, t *trial, run whittle.CommandRun, times, cold int) (whittle.CommandRun, error) {
-	v := t.made
-	run.Seconds, run.CPU, run.Cold = nil, nil, nil
-	process, err := w.process(ctx, t)
-	if err != nil {
+// takeTurns times a start in two images, which take turns until it is not slower in the
+// second one, or was run often enough. What was timed before counts.
+func (w *workshop) takeTurns(ctx context.Context, c *whittle.CommandRun, was, is *trial) (runs.StartTimes, error) {
+	s := timed(c, was, is)
+	for len(s.Before) == 0 || len(s.Before) < runs.BlockRuns*runs.Blocks && s.Slower() {
+		for _, t := range []*trial{was, is} {
+			if run, err := w.time(ctx, t, *c, runs.BlockRuns, 0); err != nil || len(run.Seconds) == 0 {
+				return runs.StartTimes{}, err
+			}
+		}
+		s = timed(c, was, is)
+	}
+	return s, nil
+}
+
+// timed are the times of a start in two images, of the last runs of each, as many of one
+// as of the other: while they take turns, these are the runs that did.
+func timed(c *whittle.CommandRun, was, is *trial) runs.StartTimes {
+	s := runs.StartTimes{Name: c.Name, Least: runs.SlowerSeconds}
+	if c.Own {
+		s.Least = runs.SlowerOwnSeconds
+	}
+	before, after := was.times[c.Name], is.times[c.Name]
+	last := func(a, b []float64) ([]float64, []float64) {
+		n := min(len(a), len(b), runs.BlockRuns*runs.Blocks)
+		return a[len(a)-n:], b[len(b)-n:]
+	}
+	s.Before, s.After = last(before.Seconds, after.Seconds)
+	s.CPUBefore, s.CPUAfter = last(before.CPU, after.CPU)
+	return s
+}
+
+// time runs a start of a trial's image some times, and then cold times without its files
+// in the page cache, and keeps the times. There are none if a run fails.
+func (w *workshop) time(ctx context.Context, t *trial, run whittle.CommandRun, times, cold int) (whittle.CommandRun, error) {
+	if err := w.copy.Checkout(t.state); err != nil {
 		return run, err
 	}
-	c := build.Command{Name: run.Name, Args: run.Command, Timeout: runs.Limit}
-	if run.Own {
-		all, _, err := w.workshop.bench.ownStarts(v, process)
-		if err != nil {
-			return run, err
-		}
-		i := slices.IndexFunc(all, func(j job) bool { return j.Name == run.Name })
-		if i < 0 {
-			return run, nil
-		}
-		c = all[i].Command
-	}
-	c.Repeat, c.Cold = times, cold
-	if err := w.workshop.copy.Checkout(t.state); err != nil {
+	run, err := w.bench.InFolder(w.copy.Dir, w.bench.Out, nil).Time(ctx, t.made, t.image, run, times, cold)
+	if err != nil || len(run.Seconds) == 0 {
 		return run, err
 	}
-	w.workshop.bench.env.Listener().Step(fmt.Sprintf("%s: measuring the start-up of %s", v.Name, c.Name))
-	commands := []build.Command{c}
-	if !run.Own {
-		if err := w.workshop.bench.inputs.SetStartEnvironment(commands, w.workshop.bench.project.Commands, environmentStart(v)); err != nil {
-			return run, err
-		}
+	all := t.times[run.Name]
+	all.Seconds, all.CPU, all.Cold = slices.Concat(all.Seconds, run.Seconds), slices.Concat(all.CPU, run.CPU), slices.Concat(all.Cold, run.Cold)
+	if t.times == nil {
+		t.times = map[string]whittle.CommandRun{}
 	}
-	results, err := w.workshop.bench.engine.builder.Run(ctx, w.workshop.bench.inFolder(w.workshop.copy.Dir, w.workshop.bench.out, nil).definition(v), commands, build.RunOptions{Commands: w.workshop.bench.env.Listener()})
-	if err != nil {
-		return run, fmt.Errorf("measuring the start-up of %s: %w", v.Name, err)
-	}
-	if r := results[0]; r.OK() && len(r.Times) == times {
-		run.Seconds, run.CPU, run.Cold = runs.Seconds(r.Times), runs.Seconds(r.CPU), runs.Seconds(r.Cold)
-		w.note(t, run)
-	}
+	t.times[run.Name] = all
 	return run, nil
-}
-
-// note keeps the times of a start, for the time to ready.
-func (w *stopwatch) note(t *trial, run whittle.CommandRun) {
-	key := timedStart{t, run.Name}
-	all := w.taken[key]
-	run.Seconds, run.CPU, run.Cold = slices.Concat(all.Seconds, run.Seconds), slices.Concat(all.CPU, run.CPU), slices.Concat(all.Cold, run.Cold)
-	w.taken[key] = run
-}
-
-// process is the process that a trial's image starts.
-func (w *stopwatch) process(ctx context.Context, t *trial) (whittle.Process, error) {
-	img, err := w.workshop.bench.env.Images.Open(ctx, t.image)
-	if err != nil {
-		return whittle.Process{}, err
-	}
-	defer img.Close()
-	return img.Config().Config, nil
 }

@@ -27,7 +27,7 @@ func Strategies() []string { return forecast.Names() }
 // it does not. It is an error if no Dockerfile can be made so.
 func (p restager) apply(ctx context.Context, name string) (kept bool, err error) {
 	var reasons, done []string
-	for _, v := range p.workshop.bench.project.Variants {
+	for _, v := range p.workshop.bench.Project.Variants {
 		if slices.Contains(done, v.Dockerfile) {
 			continue
 		}
@@ -54,7 +54,7 @@ func (p restager) apply(ctx context.Context, name string) (kept bool, err error)
 		}
 	}
 	if len(p.steps) == 0 {
-		return false, whittle.ErrUnsupported.Errorf("making %s of %s: %s", name, p.workshop.bench.project.Name, strings.Join(reasons, "; "))
+		return false, whittle.ErrUnsupported.Errorf("making %s of %s: %s", name, p.workshop.bench.Project.Name, strings.Join(reasons, "; "))
 	}
 	return true, nil
 }
@@ -64,7 +64,7 @@ func (p restager) apply(ctx context.Context, name string) (kept bool, err error)
 func (p restager) step(ctx context.Context, v project.Variant, x advisedImage, name string) (*whittle.RepairStep, *whittle.Forecast, error) {
 	in, _, err := p.workshop.projectInput(ctx, v, x, &assumed{state: p.state})
 	if err == nil && name == forecast.NameDistroless {
-		in.Distroless, err = otherbases.Reader{Env: p.workshop.bench.env}.Distroless(ctx, x.image)
+		in.Distroless, err = otherbases.Reader{Env: p.workshop.bench.Env}.Distroless(ctx, x.image)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -91,7 +91,7 @@ func (p restager) try(ctx context.Context, v project.Variant, step *whittle.Repa
 	}
 	reason := p.unproven(v, &step.Finding)
 	after := map[string]*trial{}
-	for _, other := range p.workshop.bench.project.Variants {
+	for _, other := range p.workshop.bench.Project.Variants {
 		was := p.now[other.Name]
 		if reason != "" || other.Dockerfile != v.Dockerfile || was.image == "" {
 			continue
@@ -129,7 +129,7 @@ func (p restager) harm(ctx context.Context, was, is *trial, strategy string) (st
 	}
 	var configs []*whittle.Process
 	for _, t := range []*trial{was, is} {
-		img, err := audit.Open(ctx, p.workshop.bench.env, t.image, audit.InspectOptions{})
+		img, err := audit.Open(ctx, p.workshop.bench.Env, t.image, audit.InspectOptions{})
 		if err != nil {
 			return "", err
 		}

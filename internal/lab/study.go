@@ -3,7 +3,6 @@ package lab
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -12,7 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
-	"whittle.dev/whittle/internal/build"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
@@ -62,9 +61,6 @@ type StudyOptions struct {
 	Look func(variant string, image *audit.Examined, findings []whittle.Finding) // before Keep, at each image; nil looks at nothing
 }
 
-// startups is the number of runs that measure a command's start-up time.
-const startups = 5
-
 // Study builds, measures, explains and runs every variant of a project. A
 // variant whose build fails is a result. If the study cannot go on, it returns
 // an error; the variants that are finished by then are kept, and
@@ -90,7 +86,7 @@ func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, 
 		return nil, failed
 	}
 	if o.Keep != nil {
-		if err := o.Keep(out, s.bench.out.Dir); err != nil {
+		if err := o.Keep(out, s.bench.Out.Dir); err != nil {
 			return nil, err
 		}
 	}
@@ -99,7 +95,7 @@ func Study(ctx context.Context, env *host.Env, o StudyOptions) (*whittle.Study, 
 
 // study is a study in progress.
 type study struct {
-	bench    *bench
+	bench    *bench.Bench
 	o        StudyOptions
 	others   []string // Dockerfiles of variants that the user did not select
 	variants []whittle.Variant
@@ -125,7 +121,11 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	if err := selectVariants(p, o.Only); err != nil {
 		return nil, err
 	}
-	s := &study{bench: newBench(env, p, o), o: o, others: otherDockerfiles(all, p.Variants)}
+	s := &study{bench: bench.New(env, p), o: o, others: otherDockerfiles(all, p.Variants)}
+	s.bench.Quick, s.bench.Offline = o.Quick, o.Offline
+	if len(o.Bandwidths) > 0 {
+		s.bench.Bandwidths = o.Bandwidths
+	}
 	if s.o.Out == "" {
 		s.o.Out = filepath.Join(p.Dir, outdir.Name)
 	}
@@ -135,7 +135,7 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	if s.o.Out == p.Dir {
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("the study's folder is the project itself"), "name another one with --out; the default is "+outdir.Name+" in the project")
 	}
-	if s.bench.inputs, err = inputs.ReadWith(consent, env.Variables(), p, o.Inputs); err != nil {
+	if s.bench.Inputs, err = inputs.ReadWith(consent, env.Variables(), p, o.Inputs); err != nil {
 		return nil, err
 	}
 	for _, note := range p.Notes {
@@ -157,15 +157,15 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 		if _, err := audit.Ignores(p.Ignore, f); err != nil {
 			return nil, err
 		}
-		s.bench.sources[v.Name] = src
+		s.bench.Sources[v.Name] = src
 	}
 	if s.images, err = standIns(ctx, env, p, o); err != nil {
 		return nil, err
 	}
-	if s.bench.bases, err = audit.Bases(ctx, env, p.Bases); err != nil {
+	if s.bench.Bases, err = audit.Bases(ctx, env, p.Bases); err != nil {
 		return nil, err
 	}
-	s.bench.out, err = outdir.Open(p.Dir, s.o.Out, env.Key(), env.Listener().Step)
+	s.bench.Out, err = outdir.Open(p.Dir, s.o.Out, env.Key(), env.Listener().Step)
 	return s, err
 }
 
@@ -185,10 +185,8 @@ func openBuilt(ctx context.Context, env *host.Env, o StudyOptions) (*study, erro
 }
 
 func (s *study) close() {
-	if s.bench.engine.builder != nil {
-		s.bench.engine.builder.Close()
-	}
-	s.bench.out.Close()
+	s.bench.Close()
+	s.bench.Out.Close()
 }
 
 // selectVariants removes all variants but those that the user selected.
@@ -225,57 +223,57 @@ func otherDockerfiles(all, chosen []project.Variant) []string {
 }
 
 func (s *study) buildAll(ctx context.Context) error {
-	context, err := states.ContextDigest(ctx, s.bench.project.Dir, append(s.bench.inputs.CacheFolders(), s.bench.out.Dir), s.bench.unchanging())
+	context, err := states.ContextDigest(ctx, s.bench.Project.Dir, append(s.bench.Inputs.CacheFolders(), s.bench.Out.Dir), s.bench.Unchanging())
 	if err != nil {
 		return err
 	}
 	digests := map[string]whittle.Digest{}
-	for name, b := range s.bench.bases {
+	for name, b := range s.bench.Bases {
 		digests[name] = b.Digest
 	}
 	outside := map[string]whittle.Digest{}
-	for i, v := range s.bench.project.BasesFirst() {
+	for i, v := range s.bench.Project.BasesFirst() {
 		if ref := s.images[v.Name]; ref != "" {
-			out, err := s.bench.standIn(ctx, v, ref)
+			out, err := s.bench.StandIn(ctx, v, ref)
 			if err != nil {
 				return s.interrupted(v, err)
 			}
 			s.variants = append(s.variants, *out)
 			continue
 		}
-		context, err := inputs.WithOutside(ctx, context, s.bench.project, v, outside)
+		context, err := inputs.WithOutside(ctx, context, s.bench.Project, v, outside)
 		if err != nil {
 			return err
 		}
-		sealed := s.bench.inputs.Seal(s.bench.env.Key(), s.bench.project.Commands)
-		print := inputs.Fingerprint(context, s.bench.project, v, digests, sealed, s.o.Quick)
-		if kept, ok := s.loadFinished(ctx, v.Name, print, inputs.Fingerprint(context, s.bench.project, v, digests, sealed, false)); ok {
-			s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.project.Variants)))
+		sealed := s.bench.Inputs.Seal(s.bench.Env.Key(), s.bench.Project.Commands)
+		print := inputs.Fingerprint(context, s.bench.Project, v, digests, sealed, s.o.Quick)
+		if kept, ok := s.loadFinished(ctx, v.Name, print, inputs.Fingerprint(context, s.bench.Project, v, digests, sealed, false)); ok {
+			s.bench.Env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): kept from before", v.Name, i+1, len(s.bench.Project.Variants)))
 			s.variants = append(s.variants, *kept)
 			continue
 		}
-		if s.bench.engine.builder == nil {
-			s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
-			if err := s.bench.openEngine(ctx); err != nil {
+		if !s.bench.IsOpen() {
+			s.bench.Env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): %s", v.Name, i+1, len(s.bench.Project.Variants), v.Dockerfile))
+			if err := s.bench.Open(ctx); err != nil {
 				return s.stopped(err)
 			}
 		}
-		if last, ok := s.bench.out.Load(v.Name, s.digestOf(ctx)); ok && last.Build.Cold != s.o.Quick {
-			s.bench.usual[v.Name] = time.Duration(last.Build.Seconds * float64(time.Second))
+		if last, ok := s.bench.Out.Load(v.Name, s.digestOf(ctx)); ok && last.Build.Cold != s.o.Quick {
+			s.bench.Usual[v.Name] = time.Duration(last.Build.Seconds * float64(time.Second))
 		}
-		s.bench.env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.project.Variants), v.Dockerfile))
-		out, err := s.bench.buildAndRun(ctx, v)
+		s.bench.Env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.Project.Variants), v.Dockerfile))
+		out, err := s.bench.BuildAndRun(ctx, v)
 		if err != nil {
 			return s.interrupted(v, err)
 		}
 		out.Fingerprint = print
-		if err := s.bench.out.Save(out, s.bench.sources[v.Name], s.digestOf(ctx)); err != nil {
+		if err := s.bench.Out.Save(out, s.bench.Sources[v.Name], s.digestOf(ctx)); err != nil {
 			return err
 		}
 		s.variants = append(s.variants, *out)
 	}
 	at := func(v whittle.Variant) int {
-		return slices.IndexFunc(s.bench.project.Variants, func(p project.Variant) bool { return p.Name == v.Name })
+		return slices.IndexFunc(s.bench.Project.Variants, func(p project.Variant) bool { return p.Name == v.Name })
 	}
 	slices.SortFunc(s.variants, func(a, b whittle.Variant) int { return at(a) - at(b) })
 	return nil
@@ -287,14 +285,14 @@ func (s *study) loadFinished(ctx context.Context, name string, prints ...whittle
 	if !s.o.Resume {
 		return nil, false
 	}
-	v, ok := s.bench.out.Load(name, s.digestOf(ctx))
+	v, ok := s.bench.Out.Load(name, s.digestOf(ctx))
 	return v, ok && slices.Contains(prints, v.Fingerprint)
 }
 
 // digestOf gives a function that reads the digest of the image in an archive.
 func (s *study) digestOf(ctx context.Context) func(archive string) (whittle.Digest, error) {
 	return func(archive string) (whittle.Digest, error) {
-		img, err := s.bench.env.Images.Open(ctx, "docker-archive:"+archive)
+		img, err := s.bench.Env.Images.Open(ctx, "docker-archive:"+archive)
 		if err != nil {
 			return "", err
 		}
@@ -311,7 +309,7 @@ func (s *study) interrupted(v project.Variant, err error) error {
 // stopped is interrupted for what is about no variant.
 func (s *study) stopped(err error) error {
 	if n := len(s.variants); n > 0 {
-		err = whittle.WithHint(err, fmt.Sprintf("%d of %d variants are finished and kept; --resume goes on from there", n, len(s.bench.project.Variants)))
+		err = whittle.WithHint(err, fmt.Sprintf("%d of %d variants are finished and kept; --resume goes on from there", n, len(s.bench.Project.Variants)))
 	}
 	return err
 }
@@ -324,8 +322,8 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 		if v.Build.Status != whittle.Built {
 			continue
 		}
-		sub, err := audit.Open(ctx, s.bench.env, s.bench.imageOf(v),
-			s.bench.inspected(s.bench.project.Variants[i], s.bench.sources[v.Name]))
+		sub, err := audit.Open(ctx, s.bench.Env, s.bench.ImageOf(v),
+			s.bench.Inspected(s.bench.Project.Variants[i], s.bench.Sources[v.Name]))
 		if err != nil {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
@@ -343,9 +341,9 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 func (s *study) report(subjects []*audit.Subject) *whittle.Study {
 	out := &whittle.Study{
 		Schema:      whittle.StudySchema,
-		Project:     s.bench.project.Name,
-		Date:        s.bench.env.Time().UTC().Format(time.RFC3339),
-		Machine:     s.bench.env.Machine,
+		Project:     s.bench.Project.Name,
+		Date:        s.bench.Env.Time().UTC().Format(time.RFC3339),
+		Machine:     s.bench.Env.Machine,
 		Variants:    s.variants,
 		Differences: []whittle.Difference{},
 		Findings:    []whittle.Finding{},
@@ -386,14 +384,6 @@ func (s *study) difference(base, this int, subjects []*audit.Subject) whittle.Di
 	return whittle.Difference{Variant: name(1), Base: name(0), Comparison: *c}
 }
 
-// isBuildFailure says whether an error concerns one variant only, so that the
-// study can go on with the next.
-func isBuildFailure(ctx context.Context, err error) bool {
-	var be *build.Error
-	fatal := errors.Is(err, whittle.ErrEngine) || errors.Is(err, whittle.ErrSystem)
-	return ctx.Err() == nil && (errors.As(err, &be) || !fatal)
-}
-
 // analyze asks the rules about a study's images and forecasts strategies. With
 // [StudyOptions.Fix], it also applies fixes and proves them.
 func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
@@ -411,11 +401,11 @@ func (s *study) analyze(ctx context.Context, out *whittle.Study) error {
 	if err := p.adviseAll(ctx); err != nil {
 		return err
 	}
-	if err := s.readyAll(ctx, &p.stopwatch); err != nil {
+	if err := s.readyAll(ctx, w); err != nil {
 		return err
 	}
 	first := true // forecasts start from the first image
-	for _, v := range s.bench.project.Variants {
+	for _, v := range s.bench.Project.Variants {
 		image, ok := p.images.byVariant[v.Name]
 		if !ok {
 			continue
@@ -456,7 +446,7 @@ func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 		return err
 	}
 	var err error
-	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.workshop.bench.project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
+	r := &whittle.Repair{Schema: whittle.FixSchema, Project: p.workshop.bench.Project.Name, Steps: append([]whittle.RepairStep{}, p.steps...)}
 	if r.Verified, err = p.verified(ctx); err != nil {
 		return err
 	}
@@ -481,6 +471,6 @@ func (s *study) noImage() error {
 	if len(s.variants) > 0 && s.variants[0].Build.Reason != "" {
 		why = ": " + s.variants[0].Build.Reason
 	}
-	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from%s", s.bench.project.Name, why),
-		"see the logs in "+s.bench.out.Path("logs"))
+	return whittle.WithHint(whittle.ErrUsage.Errorf("no variant of %s builds, so that there is no image to start from%s", s.bench.Project.Name, why),
+		"see the logs in "+s.bench.Out.Path("logs"))
 }

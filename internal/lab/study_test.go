@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
@@ -139,7 +140,7 @@ func TestStudy(t *testing.T) {
 		t.Errorf("variants (-want +got):\n%s", diff)
 	}
 	v := s.Variants[0]
-	if *v.Run.Seconds != 3 || len(v.Run.Commands[0].Seconds) != startups || *v.Download.Zstd != 640 || *v.Build.RebuildSeconds != 1.5 || v.Build.Seconds != 1.5 || !v.Build.Cold {
+	if *v.Run.Seconds != 3 || len(v.Run.Commands[0].Seconds) != bench.Startups || *v.Download.Zstd != 640 || *v.Build.RebuildSeconds != 1.5 || v.Build.Seconds != 1.5 || !v.Build.Cold {
 		t.Errorf("measures: run %+v, transfer %+v, build %+v", v.Run, v.Download, v.Build)
 	}
 	if v.Download.Gzip != nil {

@@ -57,7 +57,7 @@ func TestUnseen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 			digest := func() whittle.Digest {
-				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.out.Dir}, s.bench.unread(absent.Unseen(s.bench.project)))
+				d, err := states.ContextDigest(t.Context(), dir, []string{s.bench.Out.Dir}, s.bench.Unread(absent.Unseen(s.bench.Project)))
 				imagetest.Must(t, err)
 				return d
 			}

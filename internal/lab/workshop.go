@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/absent"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/bench"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
@@ -21,7 +21,7 @@ import (
 // workshop builds and runs states of a project in a copy of it. The project's
 // folder is not changed.
 type workshop struct {
-	bench *bench // of the project itself
+	bench *bench.Bench // of the project itself
 	// others are the Dockerfiles of variants that the user did not select.
 	others []string
 	copy   *states.Copy
@@ -29,8 +29,10 @@ type workshop struct {
 	guard  bool   // see [audit.AdviseOptions]
 	// risk is the highest risk of the fixes that a forecast assumes; empty is low.
 	risk whittle.Risk
-	// objective is what fixes are judged by: see [StudyOptions].
+	// objective is what fixes are judged by, trace is of the project's image: see
+	// [StudyOptions].
 	objective string
+	trace     *whittle.Trace
 	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
 	builds int
@@ -52,33 +54,37 @@ type trial struct {
 	// declared are the distributions that the project declares; nil if it
 	// declares none.
 	declared map[string]bool
+	// times are those of all runs of its starts that were timed, by their names.
+	times map[string]whittle.CommandRun
+	// readied says that its start was timed for the time to ready.
+	readied bool
 }
 
 // newWorkshop copies the project. The variants that the study has built become
 // the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
-	from := s.bench.project.Dir
-	dir, err := os.MkdirTemp(s.bench.out.Dir, outdir.WorkPattern)
+	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
+	from := s.bench.Project.Dir
+	dir, err := os.MkdirTemp(s.bench.Out.Dir, outdir.WorkPattern)
 	if err != nil {
 		return nil, whittle.ErrSystem.Errorf("making a folder for a copy of the project: %w", err)
 	}
-	if w.images, err = os.MkdirTemp(s.bench.out.Dir, outdir.TrialsPattern); err != nil {
+	if w.images, err = os.MkdirTemp(s.bench.Out.Dir, outdir.TrialsPattern); err != nil {
 		return nil, errors.Join(whittle.ErrSystem.Errorf("making a folder for images: %w", err), os.RemoveAll(dir))
 	}
-	unread := s.bench.unread(absent.Unseen(s.bench.project))
+	unread := s.bench.Unread(absent.Unseen(s.bench.Project))
 	w.copy, err = states.NewCopy(ctx, from, dir, func(rel string, d fs.DirEntry) bool {
-		return s.bench.ownFolder(rel, d) || unread(rel, d) && hardLink(from, dir, rel)
+		return s.bench.OwnFolder(rel, d) || unread(rel, d) && hardLink(from, dir, rel)
 	})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir), os.RemoveAll(w.images))
 	}
-	w.copy.Parts = s.bench.parts()
+	w.copy.Parts = parts(s.bench)
 	for i := range s.variants {
 		v := &s.variants[i]
-		t := &trial{Variant: v, made: s.bench.project.Variants[i], source: s.bench.sources[v.Name], declared: declaredNames(s.bench.project.ContextDir(s.bench.project.Variants[i]))}
+		t := &trial{Variant: v, made: s.bench.Project.Variants[i], source: s.bench.Sources[v.Name], declared: declaredNames(s.bench.Project.ContextDir(s.bench.Project.Variants[i]))}
 		if v.Build.Status == whittle.Built {
-			t.image = s.bench.imageOf(v)
+			t.image = s.bench.ImageOf(v)
 		}
 		w.trials[trialKey(v.Name, nil)] = t
 	}
@@ -87,15 +93,15 @@ func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
 
 // parts are the Dockerfiles that are parts of other files of the project. Of one that
 // cannot be edited it says why.
-func (b *bench) parts() map[string]states.Part {
+func parts(b *bench.Bench) map[string]states.Part {
 	out := map[string]states.Part{}
-	for _, v := range b.project.Variants {
+	for _, v := range b.Project.Variants {
 		if v.Inline == nil {
 			continue
 		}
-		file, err := v.From.Find(b.project.Dir, v.Inline)
+		file, err := v.From.Find(b.Project.Dir, v.Inline)
 		if err != nil {
-			b.env.Listener().Step(fmt.Sprintf("%s is not changed by fixes: %v", v.Dockerfile, err))
+			b.Env.Listener().Step(fmt.Sprintf("%s is not changed by fixes: %v", v.Dockerfile, err))
 			continue
 		}
 		out[v.Dockerfile] = states.Part{File: file, Text: v.Inline, Put: v.From.Put}
@@ -114,12 +120,6 @@ func hardLink(from, to, rel string) bool {
 // close removes the copy and what was built in it.
 func (w *workshop) close() error {
 	return errors.Join(os.RemoveAll(w.copy.Dir), os.RemoveAll(w.images))
-}
-
-// ownFolder says whether a path in the project is the folder of a study.
-func (b *bench) ownFolder(rel string, d fs.DirEntry) bool {
-	at := filepath.Join(b.project.Dir, rel)
-	return d.IsDir() && (at == b.out.Dir || d.Name() == outdir.Name || slices.Contains(b.inputs.CacheFolders(), at))
 }
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.Digest()) }
@@ -142,16 +142,16 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 	if err != nil {
 		return nil, err
 	}
-	in := w.bench.inFolder(w.copy.Dir, out, map[string][]byte{v.Name: source})
-	w.bench.env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
-	made, err := in.buildAndRun(ctx, v)
+	in := w.bench.InFolder(w.copy.Dir, out, map[string][]byte{v.Name: source})
+	w.bench.Env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
+	made, err := in.BuildAndRun(ctx, v)
 	if err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	t := &trial{Variant: made, state: s, made: v, source: source, declared: declaredNames(w.bench.project.ContextDir(v))}
+	t := &trial{Variant: made, state: s, made: v, source: source, declared: declaredNames(w.bench.Project.ContextDir(v))}
 	if made.Build.Status == whittle.Built {
-		t.image = in.imageOf(made)
-		img, err := audit.Open(ctx, w.bench.env, t.image, in.inspected(v, source))
+		t.image = in.ImageOf(made)
+		img, err := audit.Open(ctx, w.bench.Env, t.image, in.Inspected(v, source))
 		if err != nil {
 			return nil, err
 		}
@@ -170,8 +170,8 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 		v.Inline = w.copy.Text(v.Dockerfile, v.Inline)
 		return v.Inline, nil
 	}
-	if _, ok := whittle.Inside(w.bench.project.Dir, v.Dockerfile); !ok {
-		v.Dockerfile = filepath.Join(w.bench.project.Dir, v.Dockerfile)
+	if _, ok := whittle.Inside(w.bench.Project.Dir, v.Dockerfile); !ok {
+		v.Dockerfile = filepath.Join(w.bench.Project.Dir, v.Dockerfile)
 		return whittle.ReadFile(v.Dockerfile, dockerfile.MaxSize)
 	}
 	return whittle.Folder(w.copy.Dir).Read(filepath.ToSlash(filepath.Clean(v.Dockerfile)), dockerfile.MaxSize)
@@ -179,14 +179,14 @@ func (w *workshop) dockerfile(v *project.Variant) ([]byte, error) {
 
 // contextDir is the folder in the copy that the build of a variant gets.
 func (w *workshop) contextDir(v project.Variant) string {
-	here := *w.bench.project
+	here := *w.bench.Project
 	here.Dir = w.copy.Dir
 	return here.ContextDir(v)
 }
 
 // accepted are what the project accepts in the images at the start, each once.
 func (w *workshop) accepted() (all []whittle.Ignored) {
-	for _, v := range w.bench.project.Variants {
+	for _, v := range w.bench.Project.Variants {
 		all = append(all, w.ignored[v.Name]...)
 	}
 	return whittle.MergeIgnored(all)
@@ -200,20 +200,20 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: w.bench.trace, Ignores: w.bench.project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
-	for _, c := range w.bench.project.Commands {
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: w.trace, Ignores: w.bench.Project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
+	for _, c := range w.bench.Project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}
-	if v := whole(v); len(v.Starts) > 0 {
+	if v := bench.Whole(v); len(v.Starts) > 0 {
 		o.Started = func(own whittle.Process) (whittle.Process, [][]string) {
-			return started(v, own)[0], otherCommands(v, own)
+			return bench.Started(v, own)[0], bench.OtherCommands(v, own)
 		}
 	}
-	x, err := audit.Examine(ctx, w.bench.env, t.image, o)
+	x, err := audit.Examine(ctx, w.bench.Env, t.image, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	a, err := x.Advise(ctx, w.bench.env, only)
+	a, err := x.Advise(ctx, w.bench.Env, only)
 	if err != nil {
 		x.Subject.Close()
 		return nil, nil, err

@@ -1,4 +1,4 @@
-package lab
+package bench
 
 import (
 	"cmp"
@@ -23,30 +23,30 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// buildAndRun builds, measures and runs one variant. A variant that does not
+// BuildAndRun builds, measures and runs one variant. A variant that does not
 // build is a result; an error means that the study cannot go on.
-func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
-	if err := b.openEngine(ctx); err != nil {
+func (b *Bench) BuildAndRun(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
+	if err := b.Open(ctx); err != nil {
 		return nil, err
 	}
 	out := &whittle.Variant{Name: v.Name, Context: v.Context, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
-		Build: whittle.BuildFacts{Log: outdir.LogPath(v.Name), Archive: outdir.ArchivePath(v.Name), Cold: !b.quick,
-			Engine: b.engineFacts(), Date: b.env.Time().UTC().Format(time.RFC3339)},
+		Build: whittle.BuildFacts{Log: outdir.LogPath(v.Name), Archive: outdir.ArchivePath(v.Name), Cold: !b.Quick,
+			Engine: b.engineFacts(), Date: b.Env.Time().UTC().Format(time.RFC3339)},
 		Run: whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}}
-	log, err := b.out.Create(out.Build.Log)
+	log, err := b.Out.Create(out.Build.Log)
 	if err != nil {
 		return nil, whittle.ErrSystem.Errorf("writing the log: %w", err)
 	}
 	defer log.Close()
 
-	d := b.definition(v)
+	d := b.Definition(v)
 	if err := b.warm(ctx, d, v, log); err != nil {
 		return nil, err
 	}
-	if d.NoCache = !b.quick; b.quick {
-		b.inputs.AddCaches(&d, v.Name, !b.trial)
+	if d.NoCache = !b.Quick; b.Quick {
+		b.Inputs.AddCaches(&d, v.Name, !b.trial)
 	}
-	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
+	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.Out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
 	if err != nil {
 		return b.buildFailure(ctx, out, d, err)
 	}
@@ -55,7 +55,7 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	out.Build.Steps = runs.BuildSteps(res.Steps)
 	out.Build.Notes = slices.Concat(res.Notes, b.wanted(d, out.Name).Before(0))
 	d.NoCache, d.CacheFrom, d.CacheTo = false, nil, nil // the engine has all steps now
-	if !b.quick {
+	if !b.Quick {
 		if err := b.measure(ctx, d, v, out, log); err != nil {
 			return nil, err
 		}
@@ -63,40 +63,41 @@ func (b *bench) buildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	return out, b.run(ctx, d, v, out, log)
 }
 
-// openEngine opens the build engine when the first build needs it.
-func (b *bench) openEngine(ctx context.Context) (err error) {
+// Open opens the build engine when the first build needs it.
+func (b *Bench) Open(ctx context.Context) (err error) {
 	if b.engine.builder == nil {
-		b.env.Listener().Step("looking for a build engine")
-		if b.engine.builder, err = b.env.Engine(ctx, len(b.bases) > 0 || b.project.HasBases()); err == nil {
+		b.Env.Listener().Step("looking for a build engine")
+		if b.engine.builder, err = b.Env.Engine(ctx, len(b.Bases) > 0 || b.Project.HasBases()); err == nil {
 			info := b.engine.builder.Info()
-			b.env.Listener().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
+			b.Env.Listener().Step(fmt.Sprintf("building with %s %s", info.Kind, info.Version))
 			for _, note := range info.Notes {
-				b.env.Listener().Step(note)
+				b.Env.Listener().Step(note)
 			}
 		}
 	}
 	return err
 }
 
-// builder is the open build engine.
-func (b *bench) builder(ctx context.Context) (host.Builder, error) {
-	err := b.openEngine(ctx)
+// Builder is the open build engine.
+func (b *Bench) Builder(ctx context.Context) (host.Builder, error) {
+	err := b.Open(ctx)
 	return b.engine.builder, err
 }
 
-func (b *bench) engineFacts() whittle.Engine {
+func (b *Bench) engineFacts() whittle.Engine {
 	info := b.engine.builder.Info()
 	return whittle.Engine{Kind: info.Kind, Version: info.Version}
 }
 
 // view shows the progress of a variant's build.
-func (b *bench) view(variant string) build.Progress {
-	return build.Progress{To: b.env.Listener(), Label: variant, Usual: b.usual[variant]}
+func (b *Bench) view(variant string) build.Progress {
+	return build.Progress{To: b.Env.Listener(), Label: variant, Usual: b.Usual[variant]}
 }
 
-func (b *bench) definition(v project.Variant) build.Definition {
-	d := build.Definition{Context: b.project.ContextDir(v), Dockerfile: v.Dockerfile, Content: v.Inline, Folder: b.project.Dir, Target: v.Target, Args: v.Args, Platform: v.Platform,
-		Bases: b.bases, Folders: b.project.Folders(v), Offline: b.offline}
+// Definition is the build of a variant.
+func (b *Bench) Definition(v project.Variant) build.Definition {
+	d := build.Definition{Context: b.Project.ContextDir(v), Dockerfile: v.Dockerfile, Content: v.Inline, Folder: b.Project.Dir, Target: v.Target, Args: v.Args, Platform: v.Platform,
+		Bases: b.Bases, Folders: b.Project.Folders(v), Offline: b.Offline}
 	for name, value := range v.Contexts {
 		if image, ok := strings.CutPrefix(value, project.ImageContext); ok {
 			if d.Images == nil {
@@ -109,14 +110,14 @@ func (b *bench) definition(v project.Variant) build.Definition {
 		if d.Builds == nil {
 			d.Builds = map[string]build.Definition{}
 		}
-		d.Builds[name] = b.definition(*in)
+		d.Builds[name] = b.Definition(*in)
 	}
-	b.inputs.AddTo(&d)
+	b.Inputs.AddTo(&d)
 	d.Services = slices.DeleteFunc(slices.Clone(d.Services), func(s build.Service) bool {
-		i := slices.IndexFunc(b.project.Services, func(p project.Service) bool { return p.Name == s.Name })
-		return i >= 0 && b.project.Services[i].Composed && !slices.Contains(v.Peers, s.Name)
+		i := slices.IndexFunc(b.Project.Services, func(p project.Service) bool { return p.Name == s.Name })
+		return i >= 0 && b.Project.Services[i].Composed && !slices.Contains(v.Peers, s.Name)
 	})
-	for _, dir := range append(b.inputs.CacheFolders(), b.out.Dir) {
+	for _, dir := range append(b.Inputs.CacheFolders(), b.Out.Dir) {
 		if rel, ok := whittle.Below(d.Context, dir); ok && rel != "." {
 			d.Exclude = append(d.Exclude, filepath.ToSlash(rel))
 		}
@@ -126,11 +127,11 @@ func (b *bench) definition(v project.Variant) build.Definition {
 
 // warm makes the engine fetch and unpack the bases of a variant, so that the
 // timed build does not have to. If a base is not available, the build reports it.
-func (b *bench) warm(ctx context.Context, d build.Definition, v project.Variant, log io.Writer) error {
-	if b.quick {
+func (b *Bench) warm(ctx context.Context, d build.Definition, v project.Variant, log io.Writer) error {
+	if b.Quick {
 		return nil
 	}
-	f, err := dockerfile.Parse(v.Dockerfile, b.sources[v.Name])
+	f, err := dockerfile.Parse(v.Dockerfile, b.Sources[v.Name])
 	if err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (b *bench) warm(ctx context.Context, d build.Definition, v project.Variant,
 }
 
 // buildFailure turns a failed build into a result, unless the study cannot go on.
-func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.Definition, err error) (*whittle.Variant, error) {
+func (b *Bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.Definition, err error) (*whittle.Variant, error) {
 	if !isBuildFailure(ctx, err) {
 		return nil, err
 	}
@@ -174,13 +175,13 @@ func (b *bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.
 }
 
 // wanted is a variant's build as a reader of its files sees it.
-func (b *bench) wanted(d build.Definition, variant string) absent.Build {
-	return absent.Build{Context: d.Context, Dockerfile: d.Dockerfile, Text: b.sources[variant], Args: d.Args, Target: d.Target}
+func (b *Bench) wanted(d build.Definition, variant string) absent.Build {
+	return absent.Build{Context: d.Context, Dockerfile: d.Dockerfile, Text: b.Sources[variant], Args: d.Args, Target: d.Target}
 }
 
 // explained adds to the error of a build what the files of the project say about
 // files that are not there.
-func (b *bench) explained(d build.Definition, variant string, err error) error {
+func (b *Bench) explained(d build.Definition, variant string, err error) error {
 	var be *build.Error
 	if !errors.As(err, &be) || be.Line == 0 || be.File != d.Dockerfile {
 		return err
@@ -200,9 +201,9 @@ func (b *bench) explained(d build.Definition, variant string, err error) error {
 
 // measure does the builds for further measurements: the size with zstd, and the
 // time of a rebuild after a change in one source file.
-func (b *bench) measure(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log *os.File) error {
-	b.env.Listener().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
-	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log, Progress: build.Progress{To: b.env.Listener(), Label: out.Name}})
+func (b *Bench) measure(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log *os.File) error {
+	b.Env.Listener().Step(fmt.Sprintf("variant %s: measuring the size with zstd", out.Name))
+	res, err := b.engine.builder.Build(ctx, d, build.Output{Measure: true, Compression: "zstd", Log: log, Progress: build.Progress{To: b.Env.Listener(), Label: out.Name}})
 	switch {
 	case err == nil:
 		out.Download.Zstd = &res.Transfer
@@ -211,17 +212,17 @@ func (b *bench) measure(ctx context.Context, d build.Definition, v project.Varia
 	default:
 		out.Build.Notes = append(out.Build.Notes, "zstd: not measured: "+whittle.OneLine(err.Error()))
 	}
-	touch, sent := v.InContext(b.project.Touch)
-	if b.project.Touch == "" || !sent {
+	touch, sent := v.InContext(b.Project.Touch)
+	if b.Project.Touch == "" || !sent {
 		return nil
 	}
-	b.env.Listener().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, b.project.Touch))
+	b.Env.Listener().Step(fmt.Sprintf("variant %s: rebuilding after a change in %s", out.Name, b.Project.Touch))
 	d.Touch = touch
-	res, err = b.engine.builder.Build(ctx, d, build.Output{Log: log, Progress: build.Progress{To: b.env.Listener(), Label: out.Name}})
+	res, err = b.engine.builder.Build(ctx, d, build.Output{Log: log, Progress: build.Progress{To: b.Env.Listener(), Label: out.Name}})
 	switch {
 	case err == nil:
 		seconds := res.Solve.Seconds()
-		out.Build.RebuildSeconds, out.Build.Touched = &seconds, b.project.Touch
+		out.Build.RebuildSeconds, out.Build.Touched = &seconds, b.Project.Touch
 	case !isBuildFailure(ctx, err):
 		return err
 	default:
@@ -232,14 +233,14 @@ func (b *bench) measure(ctx context.Context, d build.Definition, v project.Varia
 
 // run runs the project's commands and tests in the image, as its user and in
 // its environment, without network.
-func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log io.Writer) error {
-	name := b.imageOf(out)
-	img, err := b.env.Images.Open(ctx, name)
+func (b *Bench) run(ctx context.Context, d build.Definition, v project.Variant, out *whittle.Variant, log io.Writer) error {
+	name := b.ImageOf(out)
+	img, err := b.Env.Images.Open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
-	f, err := audit.ReadEvidence(ctx, b.env, img, name, true)
+	f, err := audit.ReadEvidence(ctx, b.Env, img, name, true)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}
@@ -249,7 +250,7 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 		commands = b.commands(process)
 	}
 	start := environmentStart(v)
-	if err := b.inputs.SetStartEnvironment(commands, b.project.Commands, start); err != nil {
+	if err := b.Inputs.SetStartEnvironment(commands, b.Project.Commands, start); err != nil {
 		return err
 	}
 	own, missing, err := b.ownStarts(v, process)
@@ -271,18 +272,18 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 		commands = nil
 	}
 	if len(commands) > 0 {
-		b.env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
-		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.env.Listener()}); err != nil {
+		b.Env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
+		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.Env.Listener()}); err != nil {
 			return fmt.Errorf("running the image: %w", err)
 		}
 	}
 	if err := b.check(ctx, f, v, out, jobs, results); err != nil {
 		return err
 	}
-	if b.project.Test != nil && b.engine.builder != nil && !v.OnlyBase {
-		test := build.Command{Name: runs.Tests, Args: b.project.Test.Command, Timeout: runs.TestsLimit}
+	if b.Project.Test != nil && b.engine.builder != nil && !v.OnlyBase {
+		test := build.Command{Name: runs.Tests, Args: b.Project.Test.Command, Timeout: runs.TestsLimit}
 		tests := []build.Command{test}
-		if err := b.inputs.SetStartEnvironment(tests, nil, start); err != nil {
+		if err := b.Inputs.SetStartEnvironment(tests, nil, start); err != nil {
 			return err
 		}
 		found, err := b.test(ctx, d, process, tests[0], log)
@@ -298,16 +299,16 @@ func (b *bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 	}
 	if v.OnlyBase {
 		out.Run.Note = "other images are made of it"
-	} else if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !b.project.Configured && !runs.Limited(results) {
+	} else if out.Run.Note = cmp.Or(missing, out.Run.Note); out.Run.Note != "" && !b.Project.Configured && !runs.Limited(results) {
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
 }
 
 // check checks the image's files, and compares the verdicts with the runs.
-func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant, out *whittle.Variant, jobs []job, results []build.RunResult) error {
-	first := started(whole(v), f.Config().Config)[0]
-	o := audit.CheckOptions{RunOptions: audit.RunOptions{Project: b.project.Dir}, Context: out.Context, Digests: true, Process: &first}
+func (b *Bench) check(ctx context.Context, f *audit.Evidence, v project.Variant, out *whittle.Variant, jobs []job, results []build.RunResult) error {
+	first := Started(Whole(v), f.Config().Config)[0]
+	o := audit.CheckOptions{RunOptions: audit.RunOptions{Project: b.Project.Dir}, Context: out.Context, Digests: true, Process: &first}
 	watched := 0
 	for _, c := range jobs {
 		if c.Watch != nil {
@@ -317,7 +318,7 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant,
 			o.Commands = append(o.Commands, c.Args)
 		}
 	}
-	check, err := f.Check(ctx, b.env, b.imageOf(out), o)
+	check, err := f.Check(ctx, b.Env, b.ImageOf(out), o)
 	if err != nil {
 		return fmt.Errorf("checking the image: %w", err)
 	}
@@ -343,31 +344,31 @@ func (b *bench) check(ctx context.Context, f *audit.Evidence, v project.Variant,
 
 // commands are the project's commands. If whittle.yaml names none, these are its
 // console scripts with --help, and the imports of the health check are added.
-func (b *bench) commands(process whittle.Process) []build.Command {
+func (b *Bench) commands(process whittle.Process) []build.Command {
 	var out []build.Command
-	for _, c := range b.project.Commands {
+	for _, c := range b.Project.Commands {
 		out = append(out, build.Command{Name: c.Name, Args: c.Command, Timeout: runs.Limit})
 	}
-	if !b.project.Configured {
+	if !b.Project.Configured {
 		if args, ok := runs.HealthcheckImports(process); ok {
 			out = append(out, build.Command{Name: "healthcheck", Args: args, Timeout: runs.Limit})
 		}
 	}
 	if len(out) > 0 {
-		out[0].Repeat = map[bool]int{true: 1, false: startups}[b.quick]
+		out[0].Repeat = map[bool]int{true: 1, false: Startups}[b.Quick]
 	}
 	return out
 }
 
 // judge is the result of all runs. Commands that nobody configured do not decide
 // it.
-func (b *bench) judge(jobs []job, results []build.RunResult) whittle.RunFacts {
+func (b *Bench) judge(jobs []job, results []build.RunResult) whittle.RunFacts {
 	facts := whittle.RunFacts{Status: whittle.Unknown, Commands: []whittle.CommandRun{}}
 	unmet := false
 	for i, r := range results {
 		c, _ := runs.Judge(whittle.StartCommand, jobs[i].Command, r, jobs[i].process)
 		runs.NoteMounts(&c, jobs[i].start)
-		c.Optional = !c.Own && !b.project.Configured && slices.ContainsFunc(b.project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
+		c.Optional = !c.Own && !b.Project.Configured && slices.ContainsFunc(b.Project.Commands, func(p project.Command) bool { return slices.Equal(p.Command, c.Command) })
 		switch {
 		case c.Optional:
 		case c.Status == whittle.Unknown:

@@ -1,4 +1,4 @@
-package lab
+package bench
 
 import (
 	"io/fs"
@@ -8,14 +8,14 @@ import (
 	"whittle.dev/whittle/internal/states"
 )
 
-// unread gives a function that says whether nothing reads a file of the project,
+// Unread gives a function that says whether nothing reads a file of the project,
 // by its path in it; unseen is [absent.Unseen] of the project. Every variant's ignore file excludes it from the build, the
 // tests do not get it, and it is larger than any text that whittle reads. Data
 // sets are such files. Fixes cannot change that, because they only exclude more
 // from a build, never less.
-func (b *bench) unread(unseen func(rel string) bool) func(rel string, d fs.DirEntry) bool {
+func (b *Bench) Unread(unseen func(rel string) bool) func(rel string, d fs.DirEntry) bool {
 	return func(rel string, d fs.DirEntry) bool {
-		if !d.Type().IsRegular() || len(b.project.Variants) == 0 {
+		if !d.Type().IsRegular() || len(b.Project.Variants) == 0 {
 			return false
 		}
 		if info, err := d.Info(); err != nil || info.Size() <= whittle.MaxText {
@@ -25,11 +25,11 @@ func (b *bench) unread(unseen func(rel string) bool) func(rel string, d fs.DirEn
 	}
 }
 
-// unchanging gives a function that says whether the content of a file of the project
+// Unchanging gives a function that says whether the content of a file of the project
 // changes nothing: nothing reads it, or it is of a repository that no build sees.
-func (b *bench) unchanging() func(rel string, d fs.DirEntry) bool {
-	unseen := absent.Unseen(b.project)
-	unread := b.unread(unseen)
+func (b *Bench) Unchanging() func(rel string, d fs.DirEntry) bool {
+	unseen := absent.Unseen(b.Project)
+	unread := b.Unread(unseen)
 	return func(rel string, d fs.DirEntry) bool {
 		_, ofRepository := states.InRepository(rel)
 		return unread(rel, d) || ofRepository && unseen(rel)

@@ -1,4 +1,4 @@
-package lab
+package bench
 
 import (
 	"slices"
@@ -18,9 +18,9 @@ type job struct {
 	start *project.Start
 }
 
-// started are the processes that a variant's image starts: its own, or those that
+// Started are the processes that a variant's image starts: its own, or those that
 // compose makes of it.
-func started(v project.Variant, p whittle.Process) []whittle.Process {
+func Started(v project.Variant, p whittle.Process) []whittle.Process {
 	if len(v.Starts) == 0 {
 		return []whittle.Process{p}
 	}
@@ -31,17 +31,17 @@ func started(v project.Variant, p whittle.Process) []whittle.Process {
 	return out
 }
 
-// whole are the starts of a variant whose files the image has: without those over
+// Whole are the starts of a variant whose files the image has: without those over
 // which compose mounts folders of this machine, which the files cannot be judged by.
-func whole(v project.Variant) project.Variant {
+func Whole(v project.Variant) project.Variant {
 	v.Starts = slices.DeleteFunc(slices.Clone(v.Starts), func(s project.Start) bool { return len(s.Mounts) > 0 })
 	return v
 }
 
-// otherCommands are the command lines of starts besides the first: those of compose,
+// OtherCommands are the command lines of starts besides the first: those of compose,
 // and the image's own, where compose replaces it.
-func otherCommands(v project.Variant, p whittle.Process) [][]string {
-	all := started(v, p)
+func OtherCommands(v project.Variant, p whittle.Process) [][]string {
+	all := Started(v, p)
 	out := [][]string{}
 	for _, other := range append(all[1:len(all):len(all)], p) {
 		argv := slices.Concat(other.Entrypoint, other.Cmd)
@@ -55,9 +55,9 @@ func otherCommands(v project.Variant, p whittle.Process) [][]string {
 
 // ownStarts are the watched runs of what a variant's image starts. missing says why
 // there is none.
-func (b *bench) ownStarts(v project.Variant, p whittle.Process) (out []job, missing string, err error) {
-	for i, process := range started(v, p) {
-		c, none := runs.OwnStart(process, runs.Requests(b.project.Requests), runs.Patience)
+func (b *Bench) ownStarts(v project.Variant, p whittle.Process) (out []job, missing string, err error) {
+	for i, process := range Started(v, p) {
+		c, none := runs.OwnStart(process, runs.Requests(b.Project.Requests), runs.Patience)
 		if none != "" {
 			missing = none
 			continue
@@ -72,7 +72,7 @@ func (b *bench) ownStarts(v project.Variant, p whittle.Process) (out []job, miss
 			}
 		}
 		commands := []build.Command{one.Command}
-		if err := b.inputs.SetStartEnvironment(commands, nil, start); err != nil {
+		if err := b.Inputs.SetStartEnvironment(commands, nil, start); err != nil {
 			return nil, "", err
 		}
 		one.Command = commands[0]
