@@ -107,9 +107,9 @@ func tracedProject(o TraceOptions) (*project.Project, error) {
 
 // traced is an image that is being traced.
 type traced struct {
-	*workload
-	subject *Subject
-	out     *whittle.Trace
+	workload *workload
+	subject  *Subject
+	out      *whittle.Trace
 	// byRun has the absolute paths that each run touched.
 	byRun []map[string]bool
 	// touched and missing are absolute paths, of all runs.
@@ -127,22 +127,22 @@ func (t *traced) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	d, remove, err := handOver(ctx, t.env, t.subject.Image, name)
+	d, remove, err := handOver(ctx, t.workload.env, t.subject.Image, name)
 	if err != nil {
 		return err
 	}
 	defer remove()
 	d.Tracer = tracer
-	t.inputs.AddTo(&d)
+	t.workload.inputs.AddTo(&d)
 	if len(d.Services) > 0 {
-		bases, err := Bases(ctx, t.env, t.project.Bases)
+		bases, err := Bases(ctx, t.workload.env, t.workload.project.Bases)
 		if err != nil {
 			return err
 		}
 		maps.Copy(d.Bases, bases)
 	}
-	t.env.Listener().Step(fmt.Sprintf("tracing what %s runs (%d)", name, len(commands)))
-	results, err := t.engine.Run(ctx, d, commands, build.RunOptions{Commands: t.env.Listener()})
+	t.workload.env.Listener().Step(fmt.Sprintf("tracing what %s runs (%d)", name, len(commands)))
+	results, err := t.workload.engine.Run(ctx, d, commands, build.RunOptions{Commands: t.workload.env.Listener()})
 	if err != nil {
 		return fmt.Errorf("tracing %s: %w", name, err)
 	}
@@ -151,7 +151,7 @@ func (t *traced) run(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if !t.options.Test {
+	if !t.workload.options.Test {
 		return nil
 	}
 	return t.test(ctx, d, process)
@@ -162,36 +162,36 @@ func (t *traced) run(ctx context.Context, name string) error {
 func (t *traced) commands(process whittle.Process) ([]build.Command, error) {
 	var requests []build.Request
 	var own []project.Command
-	if t.project != nil {
-		requests, own = runs.Requests(t.project.Requests), t.project.Commands
+	if t.workload.project != nil {
+		requests, own = runs.Requests(t.workload.project.Requests), t.workload.project.Commands
 	}
 	var out []build.Command
-	c, missing := runs.OwnStart(process, requests, cmp.Or(t.options.Patience, TracePatience))
+	c, missing := runs.OwnStart(process, requests, cmp.Or(t.workload.options.Patience, TracePatience))
 	if missing == "" {
 		out = append(out, c)
 	}
 	for _, c := range own {
 		out = append(out, build.Command{Name: c.Name, Args: c.Command, Timeout: runs.Limit})
 	}
-	for _, args := range t.options.Commands {
+	for _, args := range t.workload.options.Commands {
 		out = append(out, build.Command{Name: strings.Join(args, " "), Args: args, Timeout: runs.Limit})
 	}
-	if len(out) == 0 && !t.options.Test {
+	if len(out) == 0 && !t.workload.options.Test {
 		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("nothing can be traced: %s", missing), "name what to run with --command")
 	}
 	for i := range out {
 		out[i].Trace = true
 	}
-	return out, t.inputs.SetEnvironment(out, own)
+	return out, t.workload.inputs.SetEnvironment(out, own)
 }
 
 func (t *traced) test(ctx context.Context, d build.Definition, process whittle.Process) error {
-	tests := []build.Command{{Name: runs.Tests, Args: t.project.Test.Command, Timeout: runs.TestsLimit, Trace: true}}
-	if err := t.inputs.SetEnvironment(tests, nil); err != nil {
+	tests := []build.Command{{Name: runs.Tests, Args: t.workload.project.Test.Command, Timeout: runs.TestsLimit, Trace: true}}
+	if err := t.workload.inputs.SetEnvironment(tests, nil); err != nil {
 		return err
 	}
-	t.env.Listener().Step("tracing the project's tests")
-	r, err := runs.InTests{Project: t.project, Process: process, Command: tests[0], Skip: studies, Shown: t.env.Listener()}.Run(ctx, t.engine, d)
+	t.workload.env.Listener().Step("tracing the project's tests")
+	r, err := runs.InTests{Project: t.workload.project, Process: process, Command: tests[0], Skip: studies, Shown: t.workload.env.Listener()}.Run(ctx, t.workload.engine, d)
 	if err != nil {
 		return err
 	}
