@@ -195,14 +195,31 @@ type TracedSqueeze struct {
 	Miss     float64 `json:"miss"`
 }
 
+// TracedTrim is what certificates and reports call the removal of what no run touched,
+// where they name a rule.
+const TracedTrim = "traced"
+
+// TracedStatus is what became of a [TracedDistribution].
+type TracedStatus string
+
+// A distribution is removed, or there is a reason why it stays.
+const (
+	TracedRemoved   TracedStatus = "removed"
+	TracedTouched   TracedStatus = "touched"   // by a run
+	TracedNeeded    TracedStatus = "needed"    // by what the files show
+	TracedLeft      TracedStatus = "left"      // it cannot be removed whole
+	TracedAbstained TracedStatus = "abstained" // the estimate was over its limit
+	TracedReverted  TracedStatus = "reverted"  // something fails without it
+)
+
 // Revert says that what was to be removed stays; of nil it does nothing.
 func (t *TracedSqueeze) Revert() {
 	if t == nil {
 		return
 	}
 	for i := range t.Distributions {
-		if d := &t.Distributions[i]; d.Status == "removed" {
-			d.Status = "reverted"
+		if d := &t.Distributions[i]; d.Status == TracedRemoved {
+			d.Status = TracedReverted
 		}
 	}
 	t.Estimate = 0
@@ -233,14 +250,14 @@ type TracedDistribution struct {
 	// Status is "removed", or why it stays: "touched" by a run, "needed" by what the
 	// files show, "left" as it cannot be removed whole, "abstained" as the estimate
 	// was over its limit, "reverted" as something fails without it.
-	Status string `json:"status"`
+	Status TracedStatus `json:"status"`
 	// Reason says more of what is needed or left.
 	Reason string `json:"reason,omitempty"`
 }
 
 // Trim is a finding that squeeze removes from an image.
 type Trim struct {
-	// Rule is the rule that found it, or "traced" for what no run touched.
+	// Rule is the rule that found it, or [TracedTrim] ("traced") for what no run touched.
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
 	// Status is "applied", "skipped" or "reverted", Reason why it is not applied.

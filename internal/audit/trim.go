@@ -232,7 +232,7 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	}
 	for _, dir := range t.trimmer.Emptied(c.remove) {
 		// Other folders may be there for what is written into them.
-		if id := c.ruleBelow(dir); id == "python-tests" || id == TracedTrim && t.inSite(dir) {
+		if id := c.ruleBelow(dir); id == "python-tests" || id == whittle.TracedTrim && t.inSite(dir) {
 			c.remove[dir], c.rule[dir] = true, id
 		}
 	}
@@ -258,7 +258,7 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	if err != nil {
 		return nil, "", err
 	}
-	if harm = harmOf(t.before, after); harm == "" && t.workload != nil && c.has(TracedTrim) {
+	if harm = harmOf(t.before, after); harm == "" && t.workload != nil && c.has(whittle.TracedTrim) {
 		harm, err = t.passes(ctx, f.Image)
 	}
 	return c, harm, err
@@ -374,7 +374,7 @@ func (t *trimming) tell(ctx context.Context, c *cut, r *whittle.Squeeze) error {
 			r.Notes = append(r.Notes, id+": nothing found")
 		}
 	}
-	if c == nil || !c.has(TracedTrim) {
+	if c == nil || !c.has(whittle.TracedTrim) {
 		t.evidence.Revert()
 	}
 	if c == nil {

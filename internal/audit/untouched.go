@@ -13,10 +13,6 @@ import (
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
-// TracedTrim is what certificates and reports call the removal of what no run touched,
-// where they name a rule.
-const TracedTrim = "traced"
-
 // TracedOptions say which runs decide what is removed.
 type TracedOptions struct {
 	TraceOptions
@@ -71,7 +67,7 @@ func (t *trimming) distributions() *keep.Distributions {
 }
 
 // untouched traces the workload in the image as it is, and gives the paths of what no run
-// touched and nothing that stays needs, each with [TracedTrim].
+// touched and nothing that stays needs, each with [whittle.TracedTrim].
 func (t *trimming) untouched(ctx context.Context) (map[string]string, error) {
 	was, err := t.workload.trace(ctx, t.x.Subject, t.name)
 	if err != nil {
@@ -126,7 +122,7 @@ func (t *trimming) untouched(ctx context.Context) (map[string]string, error) {
 // those that go.
 func (t *trimming) untouchedPaths(u *keep.Distributions, touched []int, kept []bool, back []int) map[string]string {
 	paths, dists := map[string]string{}, t.x.Facts.Graph.Distributions
-	row := whittle.Trim{Rule: TracedTrim, Status: whittle.Applied, Left: []whittle.TrimLeft{}}
+	row := whittle.Trim{Rule: whittle.TracedTrim, Status: whittle.Applied, Left: []whittle.TrimLeft{}}
 	gone := 0
 	for i := range dists {
 		if dists[i].VendoredBy != "" {
@@ -135,22 +131,22 @@ func (t *trimming) untouchedPaths(u *keep.Distributions, touched []int, kept []b
 		d := whittle.TracedDistribution{Name: dists[i].Name, Version: dists[i].Version, Bytes: u.Bytes[i]}
 		switch {
 		case slices.Contains(touched, i):
-			d.Status = "touched"
+			d.Status = whittle.TracedTouched
 		case u.Needed[i] != "":
-			d.Status, d.Reason = "needed", u.Needed[i]
+			d.Status, d.Reason = whittle.TracedNeeded, u.Needed[i]
 		case u.Left[i] != "":
-			d.Status, d.Reason = "left", u.Left[i]
+			d.Status, d.Reason = whittle.TracedLeft, u.Left[i]
 		case slices.Contains(back, i):
-			d.Status = "abstained"
+			d.Status = whittle.TracedAbstained
 		case kept[i]:
-			d.Status, d.Reason = "needed", "what stays needs it"
+			d.Status, d.Reason = whittle.TracedNeeded, "what stays needs it"
 		default:
-			d.Status = "removed"
+			d.Status = whittle.TracedRemoved
 			gone++
 			row.Files += u.Files[i]
 			row.Bytes += u.Bytes[i]
 			for _, p := range u.Paths[i] {
-				paths[p] = TracedTrim
+				paths[p] = whittle.TracedTrim
 			}
 		}
 		t.evidence.Distributions = append(t.evidence.Distributions, d)

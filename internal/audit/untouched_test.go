@@ -129,8 +129,8 @@ func squeezedTraced(t *testing.T, img *imagetest.Image, o audit.SqueezeOptions, 
 }
 
 // statuses are those of the distributions of a result, with the first words of reasons.
-func statuses(r *whittle.Squeeze) map[string]string {
-	out := map[string]string{}
+func statuses(r *whittle.Squeeze) map[string]whittle.TracedStatus {
+	out := map[string]whittle.TracedStatus{}
 	for _, d := range r.Traced.Distributions {
 		out[d.Name] = d.Status
 	}
@@ -150,26 +150,26 @@ func TestTraced(t *testing.T) {
 		layers   []string
 		commands []string
 		miss     float64
-		want     map[string]string
+		want     map[string]whittle.TracedStatus
 	}{
 		{"touched, needed and the others", []string{installed(strings.Split(everything, ",")...)}, []string{"a touched/", "b touched/"}, 0.01,
-			map[string]string{"used": "needed", "touched": "touched", "helper": "needed", "lonely": "removed", "part": "removed", "tzdata": "needed", "other": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "touched": "touched", "helper": "needed", "lonely": "removed", "part": "removed", "tzdata": "needed", "other": "removed"}},
 		{"what only a held-out run touches", []string{installed("used", "x", "y", "lonely")}, []string{"a x/", "b y/"}, 1,
-			map[string]string{"used": "needed", "x": "touched", "y": "touched", "lonely": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "x": "touched", "y": "touched", "lonely": "removed"}},
 		{"more than --miss", []string{installed("used", "x", "y", "lonely")}, []string{"a x/", "b y/"}, 0.01,
-			map[string]string{"used": "needed", "x": "touched", "y": "touched", "lonely": "abstained"}},
+			map[string]whittle.TracedStatus{"used": "needed", "x": "touched", "y": "touched", "lonely": "abstained"}},
 		{"metadata that a run looks through", []string{installed("used", "x", "y", "lonely")}, []string{"a used-1.0 x-1.0 y-1.0 lonely-1.0", "b x/__init__"}, 1,
-			map[string]string{"used": "needed", "x": "touched", "y": "removed", "lonely": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "x": "touched", "y": "removed", "lonely": "removed"}},
 		{"metadata that a run asks for", []string{installed("used", "x", "y", "lonely")}, []string{"a x-1.0", "b x-1.0"}, 1,
-			map[string]string{"used": "needed", "x": "touched", "y": "removed", "lonely": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "x": "touched", "y": "removed", "lonely": "removed"}},
 		{"files of no list", []string{installed("used", "x", "lonely"), "f " + site + "x/cache.bin 10\n"}, []string{"a", "b"}, 1,
-			map[string]string{"used": "needed", "x": "left", "lonely": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "x": "left", "lonely": "removed"}},
 		{"of a system package", []string{installed("used", "x", "lonely"), `f var/lib/dpkg/status "Package: python3-x\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"
 f var/lib/dpkg/info/python3-x.list "/.\n/` + site + `x/data.bin\n"
 `}, []string{"a", "b"}, 1,
-			map[string]string{"used": "needed", "x": "left", "lonely": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "x": "left", "lonely": "removed"}},
 		{"named by a script", []string{installed("used", "some-tool", "lonely"), "f app/run.sh \"#!/bin/sh\\nexec some-tool\\n\" mode=0755\n"}, []string{"a", "b"}, 1,
-			map[string]string{"used": "needed", "some-tool": "needed", "lonely": "removed"}},
+			map[string]whittle.TracedStatus{"used": "needed", "some-tool": "needed", "lonely": "removed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			img := imagetest.New(t, imagetest.Plain, append([]string{runnable()}, append(c.layers, application)...)...)
@@ -179,7 +179,7 @@ f var/lib/dpkg/info/python3-x.list "/.\n/` + site + `x/data.bin\n"
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Fatalf("(-want +got):\n%s%+v", diff, r.Traced)
 			}
-			gone := slices.Contains(slices.Collect(maps.Values(got)), "removed")
+			gone := slices.Contains(slices.Collect(maps.Values(got)), whittle.TracedRemoved)
 			if want := 1 + len(c.commands); len(r.Traced.Runs) != want || gone && len(engine.ran) != 2*want || !gone && len(engine.ran) != want {
 				t.Errorf("%v were run, %+v", engine.ran, r.Traced.Runs)
 			}
@@ -190,12 +190,12 @@ f var/lib/dpkg/info/python3-x.list "/.\n/` + site + `x/data.bin\n"
 			imagetest.Must(t, err)
 			for name, status := range got {
 				for _, p := range []string{site + name, site + name + "-1.0.dist-info", site + name + "/__init__.py"} {
-					if _, err := m.Lstat(p); (err != nil) != (status == "removed") {
+					if _, err := m.Lstat(p); (err != nil) != (status == whittle.TracedRemoved) {
 						t.Errorf("%s is %s: %v", p, status, err)
 					}
 				}
 			}
-			if v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert); gone && (err != nil || !v.Explained() || v.Same || !slices.Equal(v.Trim.Rules, []string{audit.TracedTrim})) {
+			if v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert); gone && (err != nil || !v.Explained() || v.Same || !slices.Equal(v.Trim.Rules, []string{whittle.TracedTrim})) {
 				t.Errorf("%+v, %v", v, err)
 			}
 			if e := r.Traced; e.Failed != 0 || e.Estimate > c.miss || e.HeldOut != 1 || e.Miss != c.miss {
@@ -241,7 +241,7 @@ func TestTracedReverts(t *testing.T) {
 	if len(r.Trims) != 1 || r.Trims[0].Status != whittle.Reverted || !strings.Contains(r.Trims[0].Reason, "a !x") || cert.Trim != nil || r.Traced.Failed != 1 || r.Traced.Runs[1].Problem == "" {
 		t.Errorf("%+v %+v", r.Trims, r.Traced)
 	}
-	if diff := cmp.Diff(map[string]string{"used": "needed", "x": "reverted", "lonely": "reverted"}, statuses(r)); diff != "" {
+	if diff := cmp.Diff(map[string]whittle.TracedStatus{"used": "needed", "x": "reverted", "lonely": "reverted"}, statuses(r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

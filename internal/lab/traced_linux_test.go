@@ -97,7 +97,7 @@ func (h *health) traced(t *testing.T, name string, o audit.TracedOptions) {
 	imagetest.Must(t, err)
 	var removed []string
 	for _, d := range s.Traced.Distributions {
-		if d.Status == "removed" {
+		if d.Status == whittle.TracedRemoved {
 			removed = append(removed, d.Name)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func removers(rules []string) string {
 	var out []string
 	for _, r := range rules {
-		if r == "traced" {
+		if r == whittle.TracedTrim {
 			r = "--traced"
 		}
 		out = append(out, r)
@@ -26,9 +26,9 @@ func removers(rules []string) string {
 func tracedParts(d *page.Document, t *whittle.TracedSqueeze) {
 	d.Add(page.Heading{Level: 2, Text: "What the runs touched"}, tracedRuns(t), page.Para(tracedWorth(t)))
 	var removed []whittle.TracedDistribution
-	counts := map[string]int{}
+	counts := map[whittle.TracedStatus]int{}
 	for _, x := range t.Distributions {
-		if counts[x.Status]++; x.Status == "removed" {
+		if counts[x.Status]++; x.Status == whittle.TracedRemoved {
 			removed = append(removed, x)
 		}
 	}
@@ -41,8 +41,11 @@ func tracedParts(d *page.Document, t *whittle.TracedSqueeze) {
 		d.Add(rows)
 	}
 	var stay []string
-	for _, s := range []struct{ status, words string }{{"touched", "touched by a run"}, {"needed", "needed as far as files show"}, {"left", "not to be removed whole"},
-		{"abstained", "kept because of --miss"}, {"reverted", "kept because something fails without them"}} {
+	for _, s := range []struct {
+		status whittle.TracedStatus
+		words  string
+	}{{whittle.TracedTouched, "touched by a run"}, {whittle.TracedNeeded, "needed as far as files show"}, {whittle.TracedLeft, "not to be removed whole"},
+		{whittle.TracedAbstained, "kept because of --miss"}, {whittle.TracedReverted, "kept because something fails without them"}} {
 		if n := counts[s.status]; n > 0 {
 			stay = append(stay, fmt.Sprintf("%d %s", n, s.words))
 		}
