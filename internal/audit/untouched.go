@@ -73,37 +73,57 @@ func (t *trimming) untouched(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, r := range was.out.Runs {
-		if names = append(names, r.Name); r.Exit < 0 && !r.Served && (r.Name != "CMD" && r.Name != "ENTRYPOINT") {
-			r.Problem = cmp.Or(r.Problem, "it does not end in time")
-		}
-		if r.Problem != "" {
-			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s fails in %s as it is: %s", r.Name, t.name, r.Problem), "leave it out, or give it what it needs: a run that fails touches less than it will")
-		}
-	}
-	t.was = was.out.Runs
-	if len(names) < 2 {
+	if t.was = was.out.Runs; len(t.was) < 2 {
 		return nil, whittle.WithHint(whittle.ErrUnmeasured.Errorf("squeezing %s: of one run none can be held out, and what a further one would touch is unknown", t.name), "name more to run with --command, or the project's commands and tests with --project and --test")
 	}
-	u, dists := t.distributions(), t.x.Facts.Graph.Distributions
-	out := &whittle.TracedSqueeze{Miss: t.options.Traced.Miss, Runs: []whittle.SqueezeRun{}, Distributions: []whittle.TracedDistribution{}}
-	t.evidence = out
-	var all, deciding [][]int
-	held := keep.Split(names)
-	for i := range names {
-		touched := u.Touched(was.byRun[i])
-		if all = append(all, touched); !held[i] {
-			deciding = append(deciding, touched)
+	for i := range t.was {
+		if why := problemOf(&t.was[i]); why != "" {
+			return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s fails in %s as it is: %s", t.was[i].Name, t.name, why), "leave it out, or give it what it needs: a run that fails touches less than it will")
 		}
 	}
-	before, alone := u.Kept(deciding...), u.Alone(all)
-	for i, name := range names {
-		run := whittle.SqueezeRun{Name: name, Command: was.out.Runs[i].Command, HeldOut: held[i], Touched: len(all[i]), Alone: alone[i], Missed: []string{}}
+	u := t.distributions()
+	touched := make([][]int, len(t.was))
+	for i := range touched {
+		touched[i] = u.Touched(was.byRun[i])
+	}
+	t.evidence = t.heldOut(u, touched)
+	kept := u.Kept(touched...)
+	back, estimate := u.Abstain(kept, t.evidence.Rate, t.evidence.Miss)
+	t.evidence.Estimate = min(1, estimate) // more than one in a run are no more runs
+	return t.untouchedPaths(u, slices.Concat(touched...), kept, back), nil
+}
+
+// problemOf says why a run is no evidence, empty if it is. The image's own start may run
+// on: what else does not end was not seen to its end.
+func problemOf(r *whittle.TraceRun) string {
+	if r.Problem == "" && r.Exit < 0 && !r.Served && r.Name != "CMD" && r.Name != "ENTRYPOINT" {
+		return "it does not end in time"
+	}
+	return r.Problem
+}
+
+// heldOut says what each run touched, and what the deciding ones alone would have missed
+// of the others.
+func (t *trimming) heldOut(u *keep.Distributions, touched [][]int) *whittle.TracedSqueeze {
+	out := &whittle.TracedSqueeze{Miss: t.options.Traced.Miss, Runs: []whittle.SqueezeRun{}, Distributions: []whittle.TracedDistribution{}}
+	var names []string
+	for i := range t.was {
+		names = append(names, t.was[i].Name)
+	}
+	held := keep.Split(names)
+	var deciding [][]int
+	for i := range touched {
+		if !held[i] {
+			deciding = append(deciding, touched[i])
+		}
+	}
+	before, alone := u.Kept(deciding...), u.Alone(touched)
+	for i := range t.was {
+		run := whittle.SqueezeRun{Name: names[i], Command: t.was[i].Command, HeldOut: held[i], Touched: len(touched[i]), Alone: alone[i], Missed: []string{}}
 		if held[i] {
 			out.HeldOut++
-			for _, d := range keep.Missed(before, all[i]) {
-				run.Missed = append(run.Missed, dists[d].Name)
+			for _, d := range keep.Missed(before, touched[i]) {
+				run.Missed = append(run.Missed, t.x.Facts.Graph.Distributions[d].Name)
 			}
 			if len(run.Missed) > 0 {
 				out.HeldOutMissed++
@@ -112,10 +132,7 @@ func (t *trimming) untouched(ctx context.Context) (map[string]string, error) {
 		out.Runs = append(out.Runs, run)
 	}
 	out.Rate, out.Bound = keep.Rate(alone), keep.Bound(out.HeldOutMissed, out.HeldOut)
-	kept := u.Kept(all...)
-	back, estimate := u.Abstain(kept, out.Rate, out.Miss)
-	out.Estimate = min(1, estimate) // more than one in a run are no more runs
-	return t.untouchedPaths(u, slices.Concat(all...), kept, back), nil
+	return out
 }
 
 // untouchedPaths says of each distribution why it stays or goes, and gives the paths of
