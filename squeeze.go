@@ -137,7 +137,8 @@ type TreeComparison struct {
 	Schema string `json:"schema"`
 	// Images are the two.
 	Images []TreeImage `json:"images"`
-	// Same says that the trees and the configurations are the same.
+	// Same says that the trees and the configurations are the same, and that no table of
+	// contents of a layer contradicts its tar.
 	Same bool `json:"same"`
 	// Tree and Config say it of either.
 	SameTree   bool `json:"same_tree"`
@@ -155,7 +156,18 @@ type TreeComparison struct {
 // Explained says that the images are the same, or differ in what a certificate lists and
 // in nothing else.
 func (c *TreeComparison) Explained() bool {
-	return c.Same || c.SameConfig && c.Trim != nil && c.Trim.Holds
+	return c.Same || c.SameConfig && c.Trim != nil && c.Trim.Holds && !c.Contradicts()
+}
+
+// Contradicts says that a table of contents of a layer contradicts its tar: programs that
+// read the one see another tree than those that read the other.
+func (c *TreeComparison) Contradicts() bool {
+	for _, im := range c.Images {
+		if len(im.Contradictions) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ExplainedTrim says whether two trees differ in just what a certificate lists.
@@ -285,6 +297,15 @@ type TreeImage struct {
 	Second TreeSum `json:"second"`
 	// Ambiguous are places that runtimes merge differently.
 	Ambiguous []Ambiguity `json:"ambiguous,omitempty"`
+	// Contradictions are layers whose table of contents (zstd:chunked) does not say what
+	// their tar says.
+	Contradictions []Contradiction `json:"contradictions,omitempty"`
+}
+
+// Contradiction is the first place in which a layer's table of contents contradicts its tar.
+type Contradiction struct {
+	Layer int    `json:"layer"`
+	What  string `json:"what"`
 }
 
 // TreeDifference is a path that differs.

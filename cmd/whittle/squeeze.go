@@ -106,8 +106,8 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.StringVarP(&o.file, "file", "f", "", "the Dockerfile that made the image, which tells the layers of its base")
 	f.StringVar(&o.target, "target", "", "the stage of the Dockerfile that was built")
 	o.Compress = "keep"
-	f.Var(choice{&o.Compress, []string{"keep", "gzip", "zstd", "tar"}}, "compress", "compression of layers: keep what each has, gzip, zstd, or tar for none; a layer stays as it is if it would be larger")
-	f.Var(flagvalue.Bound(&o.Level), "level", "level of --compress: 1 to 9 for gzip, 1 to 22 for zstd (default: the usual one)")
+	f.Var(choice{&o.Compress, []string{"keep", "gzip", "zstd", "zstd:chunked", "tar"}}, "compress", "compression of layers: keep what each has, gzip, zstd, zstd:chunked, or tar for none; a layer stays as it is if it would be larger")
+	f.Var(flagvalue.Bound(&o.Level), "level", "level of --compress: 1 to 9 for gzip, 1 to 19 for zstd and zstd:chunked (default: the usual one)")
 	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
 	f.Var(names{&o.Fix}, "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
@@ -233,8 +233,8 @@ func (p place) Set(s string) error {
 
 const verifyLong = `verify says whether two images have the same merged root file system (path, type,
 mode, owner, time, content, links, extended attributes, devices) and the same
-configuration but for its layers and history. It needs nothing but the two images,
-and reads each in two ways, which have to agree.
+configuration but for its layers and history. It needs nothing but the two images, and reads
+each in two ways, which have to agree, as the tables of contents of zstd:chunked layers do.
 
   whittle verify app:1.0 docker-archive:small.tar
 

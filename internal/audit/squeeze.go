@@ -8,10 +8,12 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/chunked"
 	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
+	"whittle.dev/whittle/internal/source"
 	"whittle.dev/whittle/internal/squeeze"
 )
 
@@ -26,8 +28,8 @@ type SqueezeOptions struct {
 	// in common. BaseLayers is their number, if it is known otherwise.
 	BaseImage  string
 	BaseLayers int
-	// Compress is "keep" or empty for the compression that a layer has, "gzip", "zstd"
-	// or "tar" for none; Level is its level, 0 for the default.
+	// Compress is "keep" or empty for the compression that a layer has, "gzip", "zstd",
+	// "zstd:chunked" or "tar" for none; Level is its level, 0 for the default.
 	Compress string
 	Level    int
 	// Merge makes one layer of all above the base's.
@@ -55,6 +57,8 @@ type Squeezed struct {
 	Layers []SqueezedLayer
 	// Source is the image as it was, open until Close.
 	Source whittle.Image
+	// Details are what its place says of it.
+	Details source.Details
 	// Trim is in what the tree differs, nil if in nothing.
 	Trim *whittle.CertifiedTrim
 	dir  string
@@ -73,6 +77,8 @@ type SqueezedLayer struct {
 	Open           func(ctx context.Context) (io.ReadCloser, error)
 	// Changed says that these bytes are not those of a layer of the image as it was.
 	Changed bool
+	// Annotations are those that its bytes need, of one that was written.
+	Annotations map[string]string
 }
 
 // Close removes the layers that were written, and closes the image.
@@ -109,6 +115,14 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 		if err := o.Opened(img); err != nil {
 			return nil, err
 		}
+	}
+	details, err := source.DetailsOf(ctx, img)
+	if err != nil {
+		return nil, fmt.Errorf("reading what is said of %s: %w", name, err)
+	}
+	made.Details = details
+	for _, l := range details.Layers {
+		job.Chunked = append(job.Chunked, chunked.Is(l.Annotations))
 	}
 	if made.dir, err = os.MkdirTemp("", "squeeze-"); err != nil {
 		return nil, whittle.ErrSystem.Of(err)
@@ -152,7 +166,12 @@ func (s *Squeezed) squeeze(ctx context.Context, env *host.Env, img whittle.Image
 	}
 	s.Config = done.Config
 	for _, l := range done.Layers {
-		s.Layers = append(s.Layers, SqueezedLayer{MediaType: l.Stored.MediaType, Digest: l.Stored.Digest, DiffID: l.ID, Size: l.Stored.Size, Open: l.Open, Changed: l.Changed()})
+		s.Layers = append(s.Layers, SqueezedLayer{MediaType: l.Stored.MediaType, Digest: l.Stored.Digest, DiffID: l.ID, Size: l.Stored.Size, Open: l.Open, Changed: l.Changed(), Annotations: l.Annotations})
+	}
+	for n, l := range done.After {
+		if l != nil && l.Plain != "" {
+			s.Report.Notes = append(s.Report.Notes, fmt.Sprintf("layer %d is plain zstd, not zstd:chunked: a table of contents cannot say what its tar says: %s", n, l.Plain))
+		}
 	}
 	return done, nil
 }
@@ -201,7 +220,11 @@ func compression(name string, level int) (c squeeze.Compression, err error) {
 		return c, err
 	}
 	c = squeeze.Compression{Codec: codec.Codec(name), Level: level}
-	w, err := codec.NewWriter(io.Discard, c.Codec, level)
+	as := c.Codec
+	if as == codec.ZstdChunked {
+		as = codec.Zstd
+	}
+	w, err := codec.NewWriter(io.Discard, as, level)
 	if err != nil {
 		return c, whittle.ErrUsage.Of(err)
 	}
@@ -326,7 +349,7 @@ func SameTree(ctx context.Context, env *host.Env, a, b string, c *whittle.Certif
 		return nil, err
 	}
 	out.SameConfig = len(out.ConfigDifferences) == 0
-	out.Same = out.SameTree && out.SameConfig
+	out.Same = out.SameTree && out.SameConfig && !out.Contradicts()
 	if c != nil {
 		out.Trim, err = explained(c, out.Images, trees, second)
 	}
@@ -345,6 +368,9 @@ func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string
 	}
 	row = &whittle.TreeImage{ImageFacts: factsOf(img), Ambiguous: l.Ambiguous}
 	row.Verified = verified
+	if row.Contradictions, err = contradictions(ctx, img); err != nil {
+		return nil, nil, nil, fmt.Errorf("reading what is said of the layers of %s: %w", name, err)
+	}
 	if tree, again, err = squeeze.Trees(ctx, img.Layers(), indexes, l, &squeeze.Reading{Entries: env.Index.Limits.Entries}); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading %s: %w", name, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/destination"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/source"
@@ -38,6 +39,9 @@ func SqueezeInto(ctx context.Context, env *host.Env, name string, o IntoOptions)
 	if o.Attach && (o.To == nil || !o.To.TakesArtifacts()) {
 		return nil, nil, whittle.WithHint(whittle.ErrUsage.Errorf("a certificate is attached to an image in an OCI layout, an OCI archive or a registry"), "write it to a file, or name such a place")
 	}
+	if codec.Codec(o.Compress) == codec.ZstdChunked && o.To != nil && !o.To.TakesArtifacts() {
+		return nil, nil, whittle.WithHint(whittle.ErrUsage.Errorf("no engine and no docker archive keeps what makes a layer zstd:chunked: it is said in the image's manifest"), "write it to an oci-layout:, an oci-archive: or a registry:, or use --compress zstd")
+	}
 	// What is refused is refused before the layers are read.
 	o.Opened = func(img whittle.Image) error {
 		if o.To == nil {
@@ -50,10 +54,7 @@ func SqueezeInto(ctx context.Context, env *host.Env, name string, o IntoOptions)
 		return nil, nil, err
 	}
 	defer s.Close()
-	details, err := source.DetailsOf(ctx, s.Source)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading what is said of %s: %w", name, err)
-	}
+	details := s.Details
 	img, dropped := toWrite(s, details)
 	s.Report.Notes = append(s.Report.Notes, dropped...)
 	if o.To == nil {
@@ -110,7 +111,7 @@ func toWrite(s *Squeezed, details source.Details) (img destination.Image, notes 
 		one := destination.Layer{MediaType: l.MediaType, Digest: l.Digest, Size: l.Size, DiffID: l.DiffID, Open: l.Open}
 		if n < len(was) && was[n] < len(details.Layers) {
 			said, word := details.Layers[was[n]], ""
-			if one.Annotations, word = stillTrue(said.Annotations, l.Changed); word != "" {
+			if one.Annotations, word = stillTrue(said.Annotations, l.Changed); word != "" && (word != "zstd:chunked" || l.Annotations == nil) {
 				notes = append(notes, fmt.Sprintf("layer %d was made for %s, which its new bytes are not: engines download it whole", was[n], word))
 			}
 			if !l.Changed {
@@ -119,6 +120,13 @@ func toWrite(s *Squeezed, details source.Details) (img destination.Image, notes 
 					one.Open = nil
 				}
 			}
+		}
+		if len(l.Annotations) > 0 {
+			one.Annotations = maps.Clone(one.Annotations)
+			if one.Annotations == nil {
+				one.Annotations = map[string]string{}
+			}
+			maps.Copy(one.Annotations, l.Annotations)
 		}
 		img.Layers = append(img.Layers, one)
 	}
@@ -129,6 +137,7 @@ func toWrite(s *Squeezed, details source.Details) (img destination.Image, notes 
 // beginnings of their names, and what they are for.
 var describing = []struct{ prefix, format string }{
 	{"io.github.containers.zstd-chunked.", "zstd:chunked"},
+	{"io.containers.zstd-chunked.", "zstd:chunked"},
 	{"containerd.io/snapshot/stargz/", "eStargz"},
 	{"io.containers.estargz.", "eStargz"},
 	{"containerd.io/snapshot/nydus-", "Nydus"},

@@ -26,6 +26,9 @@ const (
 	Zstd  Codec = "zstd"
 	Bzip2 Codec = "bzip2"
 	XZ    Codec = "xz"
+	// ZstdChunked is Zstd with a table of contents, which the room chunked writes. To
+	// [Of] it is Zstd.
+	ZstdChunked Codec = "zstd:chunked"
 )
 
 // MagicSize is the number of bytes that distinguish the codecs.

@@ -19,7 +19,7 @@ func Levels(c Codec) (lowest, highest, standard int, ok bool) {
 		return 0, 0, 0, true
 	case Gzip:
 		return 1, 9, 9, true
-	case Zstd:
+	case Zstd, ZstdChunked:
 		return 1, 19, 8, true
 	}
 	return 0, 0, 0, false
@@ -46,6 +46,9 @@ func NewWriter(w io.Writer, c Codec, level int) (io.WriteCloser, error) {
 		// One goroutine: with more of them, where blocks end would still be the same,
 		// and memory would not.
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithEncoderConcurrency(1))
+	}
+	if c != Plain {
+		return nil, whittle.ErrUnsupported.Errorf("%s needs the room chunked", c)
 	}
 	return plainWriter{w}, nil
 }

@@ -210,6 +210,16 @@ func verifyDoc(c *whittle.TreeComparison) page.Document {
 	if len(notes) > 0 {
 		d.Add(page.Heading{Level: 2, Text: "To know"}, notes)
 	}
+	if c.Contradicts() {
+		var list page.List
+		for _, im := range c.Images {
+			for _, x := range im.Contradictions {
+				list = append(list, fmt.Sprintf("layer %d of %s: %s", x.Layer, im.Ref, x.What))
+			}
+		}
+		d.Add(page.Heading{Level: 2, Text: "Layers whose table of contents contradicts their tar"},
+			page.Para("Engines that read the table (Podman, CRI-O) see another tree than those that read the tar."), list)
+	}
 	if !c.Same && len(c.Images) == 2 {
 		d.Next(page.OfImage("where the bytes of the difference are", c.Images[1].Ref, "compare", c.Images[0].Ref))
 	}
@@ -223,6 +233,8 @@ func verifyTitle(c *whittle.TreeComparison) string {
 	}
 	paths, fields := len(c.Differences)+c.More, len(c.ConfigDifferences)
 	switch {
+	case c.Contradicts():
+		return names + ": a layer's table of contents contradicts its tar"
 	case c.Trim != nil && !c.Same && c.Explained():
 		return fmt.Sprintf("%s: the same configuration, and file systems that differ in just what the certificate lists: %d %s that %s removed, and %d %s of files (by two readings)",
 			names, c.Trim.Removed, page.Plural(c.Trim.Removed, "paths"), removers(c.Trim.Rules), c.Trim.Edited, page.Plural(c.Trim.Edited, "lists"))

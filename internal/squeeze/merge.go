@@ -79,11 +79,11 @@ func (r *runner) writeMerged(ctx context.Context, keep [][]bool, markers []byte)
 		return nil, err
 	}
 	blob, _ := first.Blob()
-	to, level := r.job.Compression.of(old), r.job.Compression.Level
+	to, level := r.job.Compression.of(old, r.job.isChunked(r.job.Base)), r.job.Compression.Level
 	if r.job.Compression.Codec == "" {
 		level = 0
 	}
-	made, err := write(r.job.Dir, to, level, mediaType(blob.MediaType, to), func(w io.Writer) error {
+	made, err := write(ctx, r.job.Dir, to, level, mediaType(blob.MediaType, to), func(w io.Writer) error {
 		for n := r.job.Base; n < len(r.layers); n++ {
 			if err := index.CopyEntries(ctx, r.layers[n], r.indexes[n], func(i int) bool { return keep[n][i] }, w); err != nil {
 				return err

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/chunked"
 	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/index"
 )
@@ -28,6 +29,10 @@ type Layer struct {
 	// file has the bytes of a layer that was rewritten; it is empty for one as it is.
 	file string
 	from whittle.Layer
+	// Annotations are those of the descriptor of a layer that was written as zstd:chunked.
+	Annotations map[string]string
+	// Plain says why a layer that was to be zstd:chunked is plain zstd.
+	Plain string
 }
 
 // DiffID implements [whittle.Layer].
@@ -52,10 +57,14 @@ type Compression struct {
 	Level int
 }
 
-// of is the codec for a layer that has one. What cannot be written becomes gzip.
-func (c Compression) of(old codec.Codec) codec.Codec {
+// of is the codec for a layer that has one. What cannot be written becomes gzip. chunked
+// says that the layer is zstd:chunked.
+func (c Compression) of(old codec.Codec, chunked bool) codec.Codec {
 	if c.Codec != "" {
 		return c.Codec
+	}
+	if chunked && old == codec.Zstd {
+		return codec.ZstdChunked
 	}
 	if _, _, _, ok := codec.Levels(old); !ok {
 		return codec.Gzip
@@ -76,7 +85,7 @@ func mediaType(old string, c codec.Codec) string {
 		return dockerLayer + ".gzip"
 	case c == codec.Gzip:
 		return ociLayer + "+gzip"
-	case c == codec.Zstd:
+	case c == codec.Zstd, c == codec.ZstdChunked:
 		return ociLayer + "+zstd"
 	case docker:
 		return dockerLayer
@@ -126,6 +135,7 @@ type output struct {
 	tarSize int64
 	buf     *bufio.Writer
 	comp    io.WriteCloser
+	chunked *chunked.Writer // comp, if it is that
 }
 
 func newOutput(dir string, c codec.Codec, level int) (*output, error) {
@@ -134,8 +144,14 @@ func newOutput(dir string, c codec.Codec, level int) (*output, error) {
 		return nil, whittle.ErrSystem.Of(err)
 	}
 	o := &output{file: f, stored: sha256.New(), tar: sha256.New(), buf: bufio.NewWriterSize(f, 256<<10)}
-	if o.comp, err = codec.NewWriter(compressed{o}, c, level); err != nil {
-		o.drop()
+	if c == codec.ZstdChunked {
+		o.chunked, err = chunked.NewWriter(compressed{o}, level)
+		o.comp = o.chunked
+	} else {
+		o.comp, err = codec.NewWriter(compressed{o}, c, level)
+	}
+	if err != nil {
+		o.remove()
 		return nil, err
 	}
 	return o, nil
@@ -171,35 +187,87 @@ func (o *output) finish(media string) (*Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Layer{ID: whittle.SHA256([32]byte(o.tar.Sum(nil))), Tar: o.tarSize, file: o.file.Name(),
-		Stored: whittle.Blob{Digest: whittle.SHA256([32]byte(o.stored.Sum(nil))), Size: o.size, MediaType: media}}, nil
+	l := &Layer{ID: whittle.SHA256([32]byte(o.tar.Sum(nil))), Tar: o.tarSize, file: o.file.Name(),
+		Stored: whittle.Blob{Digest: whittle.SHA256([32]byte(o.stored.Sum(nil))), Size: o.size, MediaType: media}}
+	if o.chunked != nil {
+		l.Annotations = o.chunked.Annotations()
+	}
+	return l, nil
 }
 
-// drop removes what was written.
+// drop ends the stream and removes what was written.
 func (o *output) drop() {
+	_ = o.comp.Close()
+	o.remove()
+}
+
+func (o *output) remove() {
 	_ = o.file.Close()
 	_ = os.Remove(o.file.Name())
 }
 
-// rewrite writes a layer without the entries that are not kept into a file of dir.
-func rewrite(ctx context.Context, l whittle.Layer, idx *whittle.Index, keep []bool, dir string, c Compression) (*Layer, error) {
+// rewrite writes a layer without the entries that are not kept into the job's folder.
+func (j *Job) rewrite(ctx context.Context, n int, l whittle.Layer, idx *whittle.Index, keep []bool) (*Layer, error) {
+	c := j.Compression
 	old, err := codecOf(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	blob, _ := l.Blob()
-	to := c.of(old)
+	to := c.of(old, j.isChunked(n))
 	level := c.Level
 	if c.Codec != "" && c.Codec != to || c.Codec == "" {
 		level = 0
 	}
-	return write(dir, to, level, mediaType(blob.MediaType, to), func(w io.Writer) error {
+	return write(ctx, j.Dir, to, level, mediaType(blob.MediaType, to), func(w io.Writer) error {
 		return index.Copy(ctx, l, idx, func(i int) bool { return keep[i] }, w)
 	})
 }
 
-// write makes a layer of what fill writes.
-func write(dir string, to codec.Codec, level int, media string, fill func(w io.Writer) error) (*Layer, error) {
+// write makes a layer of what fill writes. What is to be zstd:chunked is plain zstd if its
+// table of contents would not say what its tar says, read back by another reader.
+func write(ctx context.Context, dir string, to codec.Codec, level int, media string, fill func(w io.Writer) error) (*Layer, error) {
+	l, err := writeAs(dir, to, level, media, fill)
+	if to != codec.ZstdChunked {
+		return l, err
+	}
+	if err == nil {
+		err = l.checkTable(ctx)
+	}
+	var cannot *chunked.Inexpressible
+	var wrong *chunked.Contradiction
+	why := ""
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.As(err, &cannot):
+		why = cannot.Why
+	case errors.As(err, &wrong):
+		why = wrong.What
+	default:
+		return nil, err
+	}
+	if l != nil {
+		_ = os.Remove(l.file)
+	}
+	if l, err = writeAs(dir, codec.Zstd, level, media, fill); err != nil {
+		return nil, err
+	}
+	l.Plain = why
+	return l, nil
+}
+
+// checkTable compares the table of contents of a layer that was written with its tar.
+func (l *Layer) checkTable(ctx context.Context) error {
+	f, err := os.Open(l.file)
+	if err != nil {
+		return whittle.ErrSystem.Of(err)
+	}
+	defer f.Close()
+	return chunked.Check(ctx, f, l.Stored.Size, l.Annotations)
+}
+
+func writeAs(dir string, to codec.Codec, level int, media string, fill func(w io.Writer) error) (*Layer, error) {
 	o, err := newOutput(dir, to, level)
 	if err != nil {
 		return nil, fmt.Errorf("writing a layer into %s: %w", filepath.Clean(dir), err)
@@ -217,6 +285,9 @@ func write(dir string, to codec.Codec, level int, media string, fill func(w io.W
 // unchanged is a layer as it is, with its size.
 func unchanged(ctx context.Context, l whittle.Layer, idx *whittle.Index) (*Layer, error) {
 	out := &Layer{ID: l.DiffID(), Tar: idx.TarSize, from: l}
+	if made, ok := l.(*Layer); ok {
+		out.Annotations, out.Plain = made.Annotations, made.Plain
+	}
 	if blob, ok := l.Blob(); ok {
 		out.Stored = blob
 		return out, nil

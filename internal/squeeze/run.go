@@ -23,6 +23,9 @@ type Job struct {
 	// Compression is for the layers that are written. If it names a codec, those of
 	// which nothing is dropped are written, too, if that makes them smaller.
 	Compression Compression
+	// Chunked says of each layer whether it is zstd:chunked, as its annotations say; it may
+	// be shorter.
+	Chunked []bool
 	// Merge makes one layer of all above the base's.
 	Merge bool
 	// Dir is an empty folder for the layers that are written.
@@ -30,6 +33,9 @@ type Job struct {
 	// Limits are those with which the indexes were read.
 	Limits index.Limits
 }
+
+// isChunked says whether a layer is zstd:chunked.
+func (j *Job) isChunked(n int) bool { return n < len(j.Chunked) && j.Chunked[n] }
 
 // What was done to a layer.
 const (
@@ -169,7 +175,7 @@ func (r *runner) layer(ctx context.Context, out *Result, n int) (left bool, err 
 	key := sha256.Sum256(fmt.Append(nil, n, plan.Keep[n]))
 	made := r.done[key]
 	if made == nil {
-		made, err = rewrite(ctx, l, r.indexes[n], plan.Keep[n], r.job.Dir, r.job.Compression)
+		made, err = r.job.rewrite(ctx, n, l, r.indexes[n], plan.Keep[n])
 		if errors.Is(err, index.ErrGlobalHeader) {
 			return r.leave(out, n, "its tar has a global extended header"), r.keep(ctx, out, n)
 		}
@@ -213,7 +219,7 @@ func (r *runner) leaveOne(ctx context.Context, out *Result) error {
 	if !out.Plan.Changed(last) {
 		return r.keep(ctx, out, last)
 	}
-	made, err := rewrite(ctx, r.layers[last], r.indexes[last], out.Plan.Keep[last], r.job.Dir, r.job.Compression)
+	made, err := r.job.rewrite(ctx, last, r.layers[last], r.indexes[last], out.Plan.Keep[last])
 	out.Actions[last], out.After[last] = Rewritten, made
 	return err
 }
