@@ -32,6 +32,7 @@ func main() {
 	example := flag.String("example", "", "docker archive with gzip layers, about 1 GB")
 	small := flag.Bool("small", false, "leave out the image of 5 GB")
 	only := flag.Bool("check", false, "measure nothing but the check of the example")
+	squeezes := flag.Bool("squeeze", false, "measure nothing but squeeze, of the generated images")
 	flag.Parse()
 	b := bench{dir: *dir, whittle: abs(*whittle)}
 	images := []spec{
@@ -41,6 +42,14 @@ func main() {
 	}
 	if *small {
 		images = images[:2]
+	}
+	if *squeezes {
+		for _, s := range []spec{images[0], images[2]} {
+			if err := b.squeeze(s); err != nil {
+				log.Fatalf("benchmark: %v", err)
+			}
+		}
+		return
 	}
 	if *only {
 		if err := b.check(images[1], "gzip", *example); err != nil {
@@ -107,10 +116,15 @@ type sample struct {
 // patience ends a command that does not end by itself.
 const patience = 5 * time.Minute
 
+// archive is where a generated image is.
+func (b *bench) archive(s spec) string {
+	return filepath.Join(b.dir, strings.NewReplacer(" ", "-", ",", "").Replace(s.name)+".gzip.tar")
+}
+
 func (b *bench) image(s spec) error {
 	gz := s.from
 	if gz == "" {
-		gz = filepath.Join(b.dir, strings.NewReplacer(" ", "-", ",", "").Replace(s.name)+".gzip.tar")
+		gz = b.archive(s)
 		if err := generate(gz, s); err != nil {
 			return err
 		}
@@ -159,6 +173,28 @@ func (b *bench) check(s spec, form, archive string) (err error) {
 		return err
 	}
 	b.checks = append(b.checks, c)
+	return nil
+}
+
+// squeeze prints what squeezing a generated image takes, as gzip is kept and as all of it is
+// compressed again: memory is by the number of files.
+func (b *bench) squeeze(s spec) error {
+	archive := b.archive(s)
+	if err := generate(archive, s); err != nil {
+		return err
+	}
+	out := filepath.Join(b.dir, "squeezed.oci")
+	defer os.Remove(out)
+	for _, form := range []string{"keep", "zstd:chunked"} {
+		took, err := timed(1, nil, b.whittle, "squeeze", "--quiet", "--json", "--no-index-cache", "--base", "rewrite", "--compress", form, "docker-archive:"+archive, "-o", "oci-archive:"+out)
+		if err != nil {
+			return err
+		}
+		if took.over {
+			return fmt.Errorf("squeezing %s (%s) was ended after %v", s.name, form, patience)
+		}
+		fmt.Printf("| %s | %s | %.1f s | %d MB | %d bytes a file |\n", s.name, form, took.wall.Seconds(), took.rss/1e6, took.rss/int64(s.files))
+	}
 	return nil
 }
 
