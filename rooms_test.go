@@ -105,10 +105,11 @@ var allowed = map[string][]string{
 	"bench":                  {"absent", "audit", "build", "host", "inputs", "outdir", "project", "ready", "runs", "source", "states"},
 	"lab":                    {"absent", "audit", "bench", "build", "dockerfile", "dockerfile/ignore", "forecast", "host", "inputs", "ledger", "otherbases", "outdir", "patch", "manifest", "project", "ready", "relock", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "states"},
 	"flagvalue":              {},
+	"memory":                 {},
 	"commandline":            {},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"destination", "commandline", "flagvalue", "host", "audit", "lab", "limits", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
+	"cmd/whittle":            {"destination", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
 }
 
 // languages are rooms that every other may import.

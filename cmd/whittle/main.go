@@ -21,6 +21,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/memory"
 	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/trace"
 )
@@ -68,7 +69,7 @@ func run(args []string, std stdio) int {
 	app := &app{stdio: std, temp: os.TempDir()}
 	defer app.tidy()
 	defer app.endProgress() // also when it panics
-	ctx, free := guardMemory(ctx, exitLast(app))
+	ctx, free := memory.Guard(ctx, exitLast(app))
 	defer free()
 	root := app.command()
 	root.SetArgs(args)
@@ -78,7 +79,7 @@ func run(args []string, std stdio) int {
 	err := root.ExecuteContext(ctx)
 	app.endProgress()
 	code := exitCode(ctx, err)
-	if cause := memoryCause(ctx); cause != nil && err != nil {
+	if cause := memory.Cause(ctx); cause != nil && err != nil {
 		err = cause
 	}
 	if err != nil && !errors.Is(err, errNo) {
@@ -92,7 +93,7 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case memoryCause(ctx) != nil:
+	case memory.Cause(ctx) != nil:
 		return exitOutside
 	case ctx.Err() != nil:
 		return exitInterrupted
@@ -134,5 +135,13 @@ func (a *app) complain(err error, code int) {
 	fmt.Fprintf(a.err, "whittle: %s\n", text)
 	if hint != "" {
 		fmt.Fprintf(a.err, "whittle: hint: %s\n", hint)
+	}
+}
+
+// exitLast ends a process that does not end by itself.
+func exitLast(a *app) func(error) {
+	return func(err error) {
+		a.complain(err, exitOutside)
+		os.Exit(exitOutside)
 	}
 }

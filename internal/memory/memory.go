@@ -1,11 +1,12 @@
-package main
+// Package memory ends a process that needs more memory than it may have with an error,
+// where the runtime would print its stacks and the kernel would say nothing.
+package memory
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -16,14 +17,14 @@ import (
 )
 
 const (
-	// memoryShare is the part of a limit that others set which is used, in
+	// share is the part of a limit that others set which is used, in
 	// percent: where it is used up, the kernel ends the process without a word.
-	memoryShare = 90
-	// memoryTick is how often the memory in use is looked at. A process that
+	share = 90
+	// every is how often the memory in use is looked at. A process that
 	// unpacks fast takes some 20 MB meanwhile.
-	memoryTick = 20 * time.Millisecond
-	// memoryGrace is how long what was begun has to end.
-	memoryGrace = 2 * time.Second
+	every = 20 * time.Millisecond
+	// grace is how long what was begun has to end.
+	grace = 2 * time.Second
 )
 
 // outOfMemory is the cause that a context ends with when the process needs more
@@ -41,9 +42,9 @@ func (e *outOfMemory) Hint() string {
 	return "give it more memory; whittle help limits says what bounds the memory that an image takes"
 }
 
-// memoryLimit is how much memory this process may use, in bytes, and who says
+// lowest is how much memory this process may use, in bytes, and who says
 // so: GOMEMLIMIT, the control group, or the machine.
-func memoryLimit() (limit int64, whose string) {
+func lowest() (limit int64, whose string) {
 	limit = math.MaxInt64
 	least := func(n int64, by string) {
 		if n > 0 && n < limit {
@@ -52,39 +53,38 @@ func memoryLimit() (limit int64, whose string) {
 	}
 	least(debug.SetMemoryLimit(-1), "GOMEMLIMIT")
 	if n, err := memlimit.FromCgroup(); err == nil && n < math.MaxInt64/100 {
-		least(int64(n)/100*memoryShare, "its control group")
+		least(int64(n)/100*share, "its control group")
 	}
 	if n, err := memlimit.FromSystem(); err == nil && n < math.MaxInt64/100 {
-		least(int64(n)/100*memoryShare, "this machine")
+		least(int64(n)/100*share, "this machine")
 	}
 	return limit, whose
 }
 
-// guardMemory ends the context when the process needs more memory than it may
-// have: that is one line and an exit code, where the runtime would print its
-// stacks and the kernel nothing. Who does not end within the grace is ended by
-// last.
-func guardMemory(ctx context.Context, last func(error)) (context.Context, context.CancelFunc) {
+// Guard ends the context when the process needs more memory than it may have: more than
+// GOMEMLIMIT, its control group or the machine allows. A process that has not ended two
+// seconds later is ended by last. The function that is returned ends the guard.
+func Guard(ctx context.Context, last func(error)) (context.Context, context.CancelFunc) {
 	e := &outOfMemory{}
-	e.limit, e.whose = memoryLimit()
+	e.limit, e.whose = lowest()
 	ctx, cancel := context.WithCancelCause(ctx)
 	debug.SetMemoryLimit(e.limit)
 	go func() {
-		err := waitForMemory(ctx, e)
+		err := wait(ctx, e)
 		if err == nil {
 			return
 		}
 		cancel(err)
-		time.Sleep(memoryGrace)
+		time.Sleep(grace)
 		last(err)
 	}()
 	return ctx, func() { cancel(nil) }
 }
 
-// waitForMemory returns an error when the limit is reached, not counting
+// wait returns an error when the limit is reached, not counting
 // garbage, and nil when the context ends.
-func waitForMemory(ctx context.Context, e *outOfMemory) error {
-	tick := time.NewTicker(memoryTick)
+func wait(ctx context.Context, e *outOfMemory) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	full := fullAddresses()
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/live:bytes"}}
@@ -108,17 +108,11 @@ func waitForMemory(ctx context.Context, e *outOfMemory) error {
 	}
 }
 
-// memoryCause is what a context ended with, nil where memory is not the reason.
-func memoryCause(ctx context.Context) *outOfMemory {
+// Cause is what a context of Guard ended with, nil where memory is not the reason.
+func Cause(ctx context.Context) error {
 	var e *outOfMemory
-	errors.As(context.Cause(ctx), &e)
-	return e
-}
-
-// exitLast ends a process that does not end by itself.
-func exitLast(a *app) func(error) {
-	return func(err error) {
-		a.complain(err, exitOutside)
-		os.Exit(exitOutside)
+	if errors.As(context.Cause(ctx), &e) {
+		return e
 	}
+	return nil
 }
