@@ -520,3 +520,10 @@ func isPackage(o *whittle.BaselineOwner, name string) bool {
 func packaged(o *whittle.BaselineOwner) bool {
 	return o.Step == nil && o.Ecosystem != "app" && o.Ecosystem != "instruction" && o.Name != others
 }
+
+// Difference says what makes up the change of the size from one image to another, in rows
+// that add up to it, and how the base image differs: empty where it is the same.
+func Difference(before, now *whittle.Baseline) (causes []whittle.GateCause, base string) {
+	c := compare(before, now)
+	return c.causes(&settings.Budget{On: settings.OnSize}), c.baseChange()
+}

@@ -5,6 +5,7 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // git's names of contents, no protection
 	"crypto/sha256"
@@ -94,6 +95,8 @@ type gitRepository struct {
 	patience time.Duration
 	// env are further variables for git.
 	env []string
+	// most bounds its output, in bytes; 0 is [maxGitAnswer].
+	most int
 }
 
 // run runs a git command. All settings by which a configuration can start programs
@@ -130,11 +133,12 @@ func (g gitRepository) pipe(ctx context.Context, in []byte, args ...string) ([]b
 		cmd.Stdin = bytes.NewReader(in)
 	}
 	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, maxGitAnswer}, &boundedWriter{&stderr, 4 << 10}
+	most := cmp.Or(g.most, maxGitAnswer)
+	cmd.Stdout, cmd.Stderr = &boundedWriter{&out, most}, &boundedWriter{&stderr, 4 << 10}
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n"); {
-	case err == nil && out.Len() == maxGitAnswer:
+	case err == nil && out.Len() == most:
 		return nil, errors.New("git: it lists too much")
 	case ctx.Err() != nil && parent.Err() == nil:
 		return nil, fmt.Errorf("git: no answer within %s", g.patience)
@@ -221,11 +225,8 @@ func objectName(text []byte, digits int) string {
 // [fs.ErrNotExist] says that it is not there.
 func Show(ctx context.Context, dir, commit, name string) ([]byte, error) {
 	g := gitRepository{dir: dir, patience: gitPatience}
-	if commit == "" || strings.HasPrefix(commit, "-") || strings.ContainsAny(commit, ":\n") {
-		return nil, whittle.ErrUsage.Errorf("%q names no commit", commit)
-	}
-	if _, err := g.run(ctx, "rev-parse", "--verify", "--end-of-options", commit+"^{commit}"); err != nil {
-		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("there is no commit %s: %w", commit, err), "fetch it first: CI often clones one branch alone")
+	if _, err := g.commit(ctx, commit); err != nil {
+		return nil, err
 	}
 	all, err := g.entries(ctx, []string{"ls-tree", "-z", commit, "--", name})
 	if err != nil {
