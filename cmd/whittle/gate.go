@@ -19,6 +19,7 @@ import (
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/page"
+	"whittle.dev/whittle/internal/timeline"
 )
 
 // gateOutputs are those of a step.
@@ -79,6 +80,7 @@ type gateOptions struct {
 	reason               string
 	advise               audit.AdviseOptions
 	study                lab.StudyOptions
+	keep                 timeline.Recording
 }
 
 func gateCommand(a *app) *cobra.Command {
@@ -112,6 +114,7 @@ which is no pass.`,
 	f.StringArrayVar(&o.study.Images, "image", nil, "for a project: an image that stands in for the build, such as the one that CI made")
 	f.BoolVar(&o.update, "update-baseline", false, "keep this image as the baseline in "+audit.BaselineFile+", if it passes")
 	f.Var(flagvalue.Bytes(&o.allow), "allow-growth", "accept that much more than budgets for growth allow, with --reason")
+	recordFlags(f, &o.keep)
 	f.StringVar(&o.reason, "reason", "", "with --allow-growth: why, which the baseline keeps")
 	out = newOutput(a, cmd, gateForms(a)...)
 	out.results, out.outputs = ci.OfGate, gateOutputs
@@ -143,6 +146,9 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 		}
 	}
 	in := audit.GateOptions{AdviseOptions: o.advise, Update: o.update}
+	if err := o.record(cmd, image, &in); err != nil {
+		return err
+	}
 	if len(o.study.Only) == 1 {
 		in.Variant = o.study.Only[0]
 	}
@@ -164,6 +170,10 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 	if err := out.write(g); err != nil {
 		return err
 	}
+	o.keep.Last(func(r *whittle.Record) { r.Gate, r.Startup, r.Build = g.Status, now.Startup, now.Build })
+	if err := o.keep.Save(cmd.Context()); err != nil {
+		return err
+	}
 	kept := false
 	if o.update {
 		if kept, err = keepBaseline(a, in, g, now); err != nil {
@@ -175,6 +185,27 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 		return errNo
 	case g.Status == whittle.GateUnmeasured && !kept:
 		return unmeasured(g)
+	}
+	return nil
+}
+
+// record prepares to keep what is measured in the history.
+func (o *gateOptions) record(cmd *cobra.Command, image string, in *audit.GateOptions) error {
+	if o.advise.Project != "" {
+		if err := o.keep.OfProject(cmd.Context(), cmd.Name(), o.advise.Project, o.config); err != nil {
+			return err
+		}
+	}
+	in.Look = func(x *audit.Examined, advice *whittle.Advice) {
+		if o.advise.Project == "" {
+			o.keep.OfImage(cmd.Name(), image, x.Subject.Config().Config.Labels)
+		}
+		o.keep.Add(x.Subject.Baseline(), x.Subject.Inspection().Categories, advice.Findings, func(r *whittle.Record) {
+			r.Variant = in.Variant
+			if x.Facts.Check != nil {
+				r.Runs = x.Facts.Check.Verdict
+			}
+		})
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/report/page"
+	"whittle.dev/whittle/internal/timeline"
 	"whittle.dev/whittle/internal/view"
 )
 
@@ -25,6 +26,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	var file, target, by string
 	rows := count(15)
 	var duplicates, all, base bool
+	var keep timeline.Recording
 	var out *output[inspectResult]
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
@@ -32,7 +34,7 @@ func (a *app) inspectCommand() *cobra.Command {
 		Args:  oneImage("whittle inspect python:3.13", "to compare them: whittle compare A B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out.only(formatHTML) {
-				if err := unused(cmd, "an HTML report shows all", "by", "rows", "all", "base", "duplicates"); err != nil {
+				if err := unused(cmd, "an HTML report shows all", "by", "rows", "all", "base", "duplicates", "record", "db"); err != nil {
 					return err
 				}
 			}
@@ -63,16 +65,27 @@ func (a *app) inspectCommand() *cobra.Command {
 			if out.only(formatHTML) {
 				return out.write(shown)
 			}
-			if shown.in, err = audit.Inspect(cmd.Context(), env, args[0], o); err != nil {
+			s, err := audit.Open(cmd.Context(), env, args[0], o)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			if shown.in, err = s.Inspect(o); err != nil {
 				return err
 			}
 			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
 				a.note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
 			}
-			return out.write(shown)
+			if err := out.write(shown); err != nil || !keep.On {
+				return err
+			}
+			keep.OfImage(cmd.Name(), args[0], s.Config().Config.Labels)
+			keep.Add(s.Baseline(), shown.in.Categories, nil, nil)
+			return keep.Save(cmd.Context())
 		},
 	}
 	out = newOutput(a, cmd, inspectForms(a)...)
+	recordFlags(cmd.Flags(), &keep)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")

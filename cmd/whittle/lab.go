@@ -16,11 +16,13 @@ import (
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/report/jsontext"
 	"whittle.dev/whittle/internal/report/page"
+	"whittle.dev/whittle/internal/timeline"
 )
 
 func (a *app) labCommand() *cobra.Command {
 	var o lab.StudyOptions
 	var risk, trace string
+	var keep timeline.Recording
 	var out *output[labResult]
 	cmd := &cobra.Command{
 		Use:   "lab [DIR]",
@@ -54,7 +56,10 @@ this machine failed.`,
 			if o.Trace, err = traceOption(trace); err != nil {
 				return err
 			}
-			return a.runLab(cmd, o, out)
+			if err := keep.OfProject(cmd.Context(), cmd.Name(), o.Dir, o.Config); err != nil {
+				return err
+			}
+			return a.runLab(cmd, o, out, &keep)
 		},
 	}
 	f := cmd.Flags()
@@ -71,6 +76,7 @@ this machine failed.`,
 	f.BoolVar(&o.Force, "force", false, "with --write: also change files with uncommitted changes")
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	traceFlag(f, &trace)
+	recordFlags(f, &keep)
 	inputFlags(f, &o.Inputs)
 	out = newOutput(a, cmd,
 		form[labResult]{formatText, func(w io.Writer, st page.Style, v labResult) error { return report.StudyText(w, v.study, st) }},
@@ -80,7 +86,7 @@ this machine failed.`,
 	return cmd
 }
 
-func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResult]) error {
+func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResult], keep *timeline.Recording) error {
 	if err := notProved(o.Images, o.Fix, "--fix"); err != nil {
 		return err
 	}
@@ -96,13 +102,17 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResu
 	if err != nil {
 		return err
 	}
-	reports := keptReports{dir: o.Dir}
+	reports := keptReports{dir: o.Dir, history: keep}
 	o.Keep, o.Look = reports.keep, reports.look
 	study, failed := lab.Study(cmd.Context(), env, o)
 	if study == nil {
 		return failed
 	}
 	if err := out.write(labResult{study, &reports}); err != nil {
+		return err
+	}
+	keep.OfStudy(study)
+	if err := keep.Save(cmd.Context()); err != nil {
 		return err
 	}
 	if !a.quiet {
@@ -128,6 +138,8 @@ type keptReports struct {
 	dir    string
 	images []html.Image
 	failed error
+	// history takes each image.
+	history *timeline.Recording
 }
 
 // look keeps an image.
@@ -138,6 +150,7 @@ func (k *keptReports) look(variant string, x *audit.Examined, findings []whittle
 		return
 	}
 	k.images = append(k.images, html.Image{Name: variant, Model: m})
+	k.history.Add(x.Subject.Baseline(), x.Subject.Inspection().Categories, findings, func(r *whittle.Record) { r.Variant = variant })
 }
 
 // page is a study as an HTML report.

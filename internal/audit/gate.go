@@ -38,6 +38,8 @@ type GateOptions struct {
 	Update bool
 	// Variant is the project's variant where it has several: each has a baseline file.
 	Variant string
+	// Look is called with the image and all findings; nil looks at nothing.
+	Look func(x *Examined, advice *whittle.Advice)
 }
 
 // BaselineFile is where a project keeps its baseline, in its folder.
@@ -163,6 +165,9 @@ func (o *GateOptions) Timed() bool {
 // Gate judges an image that was read.
 func (x *Examined) Gate(advice *whittle.Advice, before *Before, o GateOptions, m GateMeasures) (*whittle.Gate, *whittle.Baseline, error) {
 	now := x.measure(o.Settings.Budgets)
+	if o.Look != nil {
+		o.Look(x, advice)
+	}
 	now.Startup, now.Build = m.StartupSeconds, m.BuildSeconds
 	in := gate.Input{Image: advice.Image, Now: now, Findings: advice.Findings, Ignored: advice.Ignored, Settings: o.Settings, Places: x.places(), Saves: x.saves,
 		Unmeasured: map[settings.On]string{settings.OnStartup: m.Startup, settings.OnBuild: m.Build}}
@@ -256,6 +261,9 @@ func (x *Examined) measure(budgets []settings.Budget) *whittle.Baseline {
 	}
 	return b
 }
+
+// Baseline reduces an image to what a history keeps of it.
+func (s *Subject) Baseline() *whittle.Baseline { return s.measure(nil) }
 
 // measure reduces an image to what a gate compares.
 func (s *Subject) measure(budgets []settings.Budget) *whittle.Baseline {

@@ -52,6 +52,11 @@ func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) 
 		return nil, err
 	}
 	defer s.Close()
+	return s.Inspect(o)
+}
+
+// Inspect is [Subject.Inspection] with what the options ask for on top.
+func (s *Subject) Inspect(o InspectOptions) (*whittle.Inspection, error) {
 	in := s.Inspection()
 	if o.By != "" {
 		rows, err := s.Account.By(o.By)

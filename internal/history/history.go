@@ -250,7 +250,7 @@ func pack(r *whittle.Record) ([]byte, error) {
 		return nil, whittle.ErrLimit.Errorf("the record of %s has %s of parts, and %s are the most", r.Ref, whittle.Bytes(int64(len(text))), whittle.Bytes(maxRest))
 	}
 	var b bytes.Buffer
-	w, err := codec.NewWriter(&b, codec.Zstd, 0)
+	w, err := codec.NewWriter(&b, codec.Gzip, 6) // zstd is smaller, and its writer takes megabytes to begin
 	if err == nil {
 		_, err = w.Write(text)
 	}

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"path/filepath"
 	"regexp"
 
@@ -44,6 +45,28 @@ func LoadGate(dir, configPath string) (settings.Gate, []settings.Ignore, error) 
 	}
 	c, err := read(file, file, configPath != "")
 	return c.Gate, c.Ignore, err
+}
+
+// Recorded says by which name a project's images are in a history, and whether what is
+// measured of them is recorded unasked.
+func Recorded(dir, configPath string) (name string, always bool, err error) {
+	file := configPath
+	if file == "" {
+		file = filepath.Join(dir, ConfigName)
+	}
+	c, err := read(file, file, configPath != "")
+	if err != nil {
+		return "", false, err
+	}
+	if c.Project != "" {
+		return c.Project, c.History, nil
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false, err
+	}
+	py, err := readPyproject(abs)
+	return cmp.Or(py.name, filepath.Base(abs)), c.History, err
 }
 
 var (

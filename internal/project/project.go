@@ -49,6 +49,8 @@ type Project struct {
 	// Gate has the budgets, and Ignore the findings that are accepted, never nil.
 	Gate   settings.Gate
 	Ignore []settings.Ignore
+	// History says that what is measured of the project is recorded.
+	History bool
 	// Env and EnvFiles are variables for all that is run, Secrets and SSH what
 	// builds may mount; paths are absolute. Values are read when they are used.
 	Env      Variables
@@ -154,6 +156,7 @@ type config struct {
 	Bake     *BuildFiles       `yaml:"bake"`
 	Gate     settings.Gate     `yaml:"gate"`
 	Ignore   []settings.Ignore `yaml:"ignore"`
+	History  bool              `yaml:"history"`
 }
 
 // Load reads the project in dir. configPath names another file than
@@ -189,7 +192,7 @@ func LoadWith(ctx context.Context, dir, configPath string, from Outside) (*Proje
 	if err != nil {
 		return nil, err
 	}
-	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check, Gate: c.Gate, Ignore: slices.Concat([]settings.Ignore{}, c.Ignore)}
+	p := &Project{Dir: abs, Name: c.Project, Variants: c.Variants, Commands: c.Run, Configured: len(c.Run) > 0, Requests: c.Requests, Touch: c.Touch, Test: c.Test, Check: c.Check, Gate: c.Gate, Ignore: slices.Concat([]settings.Ignore{}, c.Ignore), History: c.History}
 	p.Notes = append(p.Notes, c.Gate.Notes...)
 	p.surround(c, filepath.Dir(configPath))
 	if err := p.complete(ctx, dir, c, from); err != nil {

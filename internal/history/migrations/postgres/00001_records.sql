@@ -22,7 +22,7 @@ CREATE TABLE records (
   build      DOUBLE PRECISION,
   gate       TEXT NOT NULL,
   runs       TEXT NOT NULL,
-  parts      BYTEA NOT NULL             -- the rest of the record, JSON by zstd
+  parts      BYTEA NOT NULL             -- the rest of the record, JSON by gzip
 );
 CREATE INDEX records_project ON records (project, variant, id);
 CREATE INDEX records_commit ON records (commit_id, id);
