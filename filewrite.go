@@ -149,7 +149,7 @@ func (f Folder) SweepPartials() {
 			continue
 		}
 		info, err := e.Info()
-		if err != nil || !leftBehind(e.Name(), partialPrefix, info) {
+		if err != nil || !LeftBehind(e.Name(), partialPrefix, info) {
 			continue
 		}
 		file, err := f.OpenFile(e.Name())
@@ -167,9 +167,9 @@ func partialName(name string) bool {
 	return strings.HasPrefix(name, partialPrefix) && strings.HasSuffix(name, partialSuffix)
 }
 
-// leftBehind says that the process that a name from [TempName] is of has ended.
+// LeftBehind says that the process that a name from [TempName] is of has ended.
 // What is a moment old and of no known process is taken for its own.
-func leftBehind(name, prefix string, info fs.FileInfo) bool {
+func LeftBehind(name, prefix string, info fs.FileInfo) bool {
 	number, _, _ := strings.Cut(strings.TrimPrefix(name, prefix), "-")
 	pid, err := strconv.Atoi(number)
 	return err == nil && !alive(pid) || time.Since(info.ModTime()) >= time.Minute

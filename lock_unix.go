@@ -20,12 +20,6 @@ func Lock(f *os.File) (free bool, err error) {
 	return err == nil, err
 }
 
-// mine says that a file is this user's.
-func mine(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
-}
-
 // othersWrite says why others than this user and root may have written to a
 // folder; empty where they may not. A folder's group is its owner's choice.
 func othersWrite(info fs.FileInfo) string {

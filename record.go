@@ -1,6 +1,6 @@
 package whittle
 
-// RecordSchema names the JSON form of [Record], HistorySchema that of [HistoryList],
+// RecordSchema names the form in which a history keeps a [Record], HistorySchema that of [HistoryList],
 // HistoryChangeSchema that of [HistoryChange], BlameSchema that of [Blame].
 const (
 	RecordSchema        = "whittle.record/v1"
@@ -46,8 +46,7 @@ type RecordRow struct {
 	Package *int64 `json:"package,omitempty"`
 }
 
-// Record is a measurement with its parts. Its JSON form is the contract
-// whittle.record/v1.
+// Record is a measurement with its parts.
 type Record struct {
 	Schema string `json:"schema"`
 	RecordRow

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"chunked":                {"codec"},
 	"source":                 {"codec"},
 	"index":                  {"codec"},
-	"destination":            {"codec", "source"},
+	"destination":            {"codec", "source", "tempfolder"},
 	"distro":                 {},
 	"python":                 {},
 	"python/source":          {},
@@ -78,7 +78,7 @@ var allowed = map[string][]string{
 	"build":                  {"build/buildkitd", "build/redact", "build/sent", "trace"},
 	"build/redact":           {},
 	"build/sent":             {},
-	"build/buildkitd":        {},
+	"build/buildkitd":        {"tempfolder"},
 	"gate":                   {"project/settings"},
 	"purl":                   {},
 	"report":                 {"report/page"},
@@ -106,10 +106,15 @@ var allowed = map[string][]string{
 	"lab":                    {"absent", "audit", "bench", "build", "dockerfile", "dockerfile/ignore", "forecast", "host", "inputs", "ledger", "otherbases", "outdir", "patch", "manifest", "project", "ready", "relock", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "states"},
 	"flagvalue":              {},
 	"memory":                 {},
+	"tempfolder":             {},
 	"commandline":            {},
+	"history":                {"codec"},
+	"postgrestest":           {}, // tests only
+	"table":                  {},
+	"timeline":               {"audit", "gate", "git", "history", "host", "lab", "outdir", "project"},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"destination", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "tui", "view", "web"},
+	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web"},
 }
 
 // languages are rooms that every other may import.
@@ -126,7 +131,10 @@ var doors = map[string][]string{
 	"github.com/mikelolasagasti/xz":                {"codec"},
 	"github.com/vbatts/tar-split":                  {"chunked"},
 	"github.com/anchore/go-rpmdb":                  {"distro"},
-	"modernc.org/sqlite":                           {"distro"},
+	"modernc.org/sqlite":                           {"distro", "history"},
+	"github.com/jackc/pgx":                         {"history"},
+	"github.com/pressly/goose":                     {"history"},
+	"github.com/parquet-go/parquet-go":             {"table"},
 	"mvdan.cc/sh":                                  {"dockerfile", "shell"},
 	"github.com/spf13/cobra":                       {"cmd/whittle", "commandline"},
 	"github.com/package-url/packageurl-go":         {"purl"},
@@ -142,7 +150,7 @@ var doors = map[string][]string{
 	"charm.land/bubbles":                           {"tui"},
 	"charm.land/lipgloss":                          {"tui"},
 	"github.com/charmbracelet/x/ansi":              {"progress", "report/page", "tui"},
-	"github.com/charmbracelet/colorprofile":        {"cmd/whittle"},
+	"github.com/charmbracelet/colorprofile":        {"commandline"},
 }
 
 type listed struct {

@@ -115,7 +115,7 @@ func TestStartsPrograms(t *testing.T) {
 			found = append(found, p.ImportPath)
 		}
 	}
-	if want := []string{"whittle.dev/whittle/internal/build/buildkitd", "whittle.dev/whittle/internal/git", "whittle.dev/whittle/internal/host", "whittle.dev/whittle/internal/imagetest", "whittle.dev/whittle/internal/tui"}; !slices.Equal(found, want) {
+	if want := []string{"whittle.dev/whittle/internal/build/buildkitd", "whittle.dev/whittle/internal/git", "whittle.dev/whittle/internal/host", "whittle.dev/whittle/internal/imagetest", "whittle.dev/whittle/internal/postgrestest", "whittle.dev/whittle/internal/tui"}; !slices.Equal(found, want) {
 		t.Errorf("programs are started by %q, want %q", found, want)
 	}
 }

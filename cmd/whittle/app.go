@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle/internal/progress"
 	"whittle.dev/whittle/internal/report/jsontext"
 	"whittle.dev/whittle/internal/report/page"
+	"whittle.dev/whittle/internal/tempfolder"
 )
 
 // app holds the options that every command has.
@@ -29,7 +30,7 @@ type app struct {
 	again       []string // the options that say what of it, for the next command
 	platform    *whittle.Platform
 	engine      string
-	folder      *whittle.TempFolder
+	folder      *tempfolder.Folder
 	tempWas     [][2]string // the variables that named the system's
 	temp        string      // the system's folder of temporary files
 	network     string
@@ -78,12 +79,12 @@ network or this machine failed; 130 interrupted.`,
 		PersistentPreRunE: a.checkOptions,
 	}
 	root.SetVersionTemplate("whittle {{.Version}}\n")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(columns(a.out, os.Getenv("COLUMNS")), 80))))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(commandline.Columns(a.out, os.Getenv("COLUMNS")), 80))))
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
-	f.Var(choice{&a.color, []string{colorAuto, colorAlways, colorNever}}, "color", "colours: auto (default: on a terminal; NO_COLOR and CLICOLOR_FORCE are respected), always or never")
+	f.Var(choice{&a.color, []string{commandline.ColorAuto, commandline.ColorAlways, commandline.ColorNever}}, "color", "colours: auto (default: on a terminal; NO_COLOR and CLICOLOR_FORCE are respected), always or never")
 	f.Var(flagvalue.Platform(&a.platform), "platform", "platform of a multi-platform image, such as linux/arm64, arm64 or linux/arm/v7")
 	f.Var(flagvalue.Address(&a.engine), "engine", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
 	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, with which RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
@@ -183,13 +184,13 @@ const tempPrefix = "whittle-tmp-"
 // removes those of whittles that were killed. Where none can be made there is
 // the system's.
 func (a *app) ownTemp() {
-	for _, left := range whittle.DeadTempFolders(a.temp, tempPrefix) {
+	for _, left := range tempfolder.Dead(a.temp, tempPrefix) {
 		_ = left.Remove()
 	}
 	if a.folder != nil {
 		return
 	}
-	folder, err := whittle.MakeTempFolder(filepath.Join(a.temp, whittle.TempName(tempPrefix)))
+	folder, err := tempfolder.Make(filepath.Join(a.temp, whittle.TempName(tempPrefix)))
 	if err != nil {
 		return
 	}

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/page"
@@ -75,39 +75,14 @@ func (o *output[T]) tellGitHub(result T) error {
 			return err
 		}
 	}
-	if err := appendTo("GITHUB_OUTPUT", func(int64) string { return outputs.String() }); err != nil {
+	if err := commandline.AppendTo("GITHUB_OUTPUT", func(int64) string { return outputs.String() }); err != nil {
 		return err
 	}
-	return appendTo("GITHUB_STEP_SUMMARY", func(there int64) string {
+	return commandline.AppendTo("GITHUB_STEP_SUMMARY", func(there int64) string {
 		var summary strings.Builder
 		_ = ci.Summary(&summary, text.String(), results, there) // a builder takes all
 		return summary.String()
 	})
-}
-
-// appendTo adds to the file that a variable names, if it names one, what text gives for
-// its size.
-func appendTo(variable string, text func(there int64) string) error {
-	name := os.Getenv(variable)
-	if name == "" {
-		return nil
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return whittle.ErrSystem.Errorf("writing %s: %w", variable, err)
-	}
-	there := int64(0)
-	if info, err := f.Stat(); err == nil {
-		there = info.Size()
-	}
-	_, err = io.WriteString(f, text(there))
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return whittle.ErrSystem.Errorf("writing %s: %w", variable, err)
-	}
-	return nil
 }
 
 // pages is where the pages of rules and checks are.

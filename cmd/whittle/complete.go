@@ -13,6 +13,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/commandline"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/static"
@@ -25,11 +26,10 @@ func addCompletions(root *cobra.Command) {
 	for _, cmd := range commandline.AllCommands(root) {
 		add := func(f *pflag.Flag) {
 			do := byFlag[f.Name]
-			switch v := f.Value.(type) {
-			case interface{ words() []string }:
+			if v, ok := f.Value.(interface{ words() []string }); ok {
 				do = commandline.Fixed(v.words()...)
-			case outputFlag:
-				do = outputWords(v)
+			} else if formats, ok := flagvalue.OutputFormats(f.Value); ok {
+				do = outputWords(formats)
 			}
 			if do == nil {
 				do = commandline.Fixed()
@@ -80,9 +80,9 @@ func flagCompletions() map[string]commandline.Words {
 func (c choice) words() []string { return c.among }
 
 // outputWords are FORMAT=.
-func outputWords(o outputFlag) commandline.Words {
+func outputWords(formats []string) commandline.Words {
 	var all []string
-	for _, format := range o.formats {
+	for _, format := range formats {
 		all = append(all, format+"=")
 	}
 	return commandline.Open(commandline.Fixed(all...))

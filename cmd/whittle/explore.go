@@ -12,6 +12,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/tui"
@@ -63,7 +64,7 @@ layers are known, and findings have fixes.`,
 			}
 			x := explorer{env, o, args[0]}
 			t := tui.Options{Image: args[0], Load: x.load, Compare: x.compare, Folder: o.Project, Environ: os.Environ(), In: in, Out: out}
-			if !colored(a.color, out, t.Environ) {
+			if !commandline.Colored(a.color, out, t.Environ) {
 				t.Environ = append(t.Environ, "NO_COLOR=1")
 			}
 			if len(args) == 2 {

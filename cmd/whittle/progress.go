@@ -6,6 +6,7 @@ import (
 	"golang.org/x/term"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/progress"
 	"whittle.dev/whittle/internal/report/page"
 )
@@ -22,7 +23,7 @@ func (a *app) progress() whittle.Progress {
 				columns, rows, _ = term.GetSize(int(f.Fd())) // 0 and 0 where it does not say
 				return columns, rows
 			}
-			o.Color = colored(a.color, f, os.Environ())
+			o.Color = commandline.Colored(a.color, f, os.Environ())
 		}
 		a.shown = progress.New(o)
 		a.err = a.shown // what else is written there keeps clear of it

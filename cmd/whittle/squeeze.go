@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/destination"
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/report"
@@ -91,7 +92,7 @@ func squeezeCommand(a *app) *cobra.Command {
 				if err := jsontext.Write(&text, c); err != nil {
 					return err
 				}
-				if err := put(o.certificate, text.String()); err != nil {
+				if err := commandline.Put(o.certificate, text.String()); err != nil {
 					return err
 				}
 			}
@@ -162,7 +163,7 @@ func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
 	}
 	o.To = &to
 	if o.certificate != "" {
-		return writable(o.certificate)
+		return commandline.Writable(o.certificate)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
@@ -32,7 +33,7 @@ func TestColored(t *testing.T) {
 		{"auto", []string{"CLICOLOR_FORCE=1", "NO_COLOR="}, true},
 		{"auto", []string{"CLICOLOR=1", "TERM=xterm"}, false},
 	} {
-		if got := colored(c.choice, io.Discard, c.env); got != c.want {
+		if got := commandline.Colored(c.choice, io.Discard, c.env); got != c.want {
 			t.Errorf("--color=%s with %q: %t", c.choice, c.env, got)
 		}
 	}
@@ -41,7 +42,7 @@ func TestColored(t *testing.T) {
 // TestColumns: COLUMNS counts, off a terminal too; what is no number does not.
 func TestColumns(t *testing.T) {
 	for variable, want := range map[string]int{"": 0, "100": 100, "10": 40, "99999": 480, "-3": 0, "x": 0, "0": 0, "72\n": 72} {
-		if got := columns(io.Discard, variable); got != want {
+		if got := commandline.Columns(io.Discard, variable); got != want {
 			t.Errorf("COLUMNS=%q: %d, want %d", variable, got, want)
 		}
 	}

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,31 +18,9 @@ var (
 	releaseDate    string // the commit's time, RFC 3339 in UTC
 )
 
-// origin is which whittle this is. What is not known is empty.
-type origin struct {
-	Version, Commit, Date, Go string
-	Modified                  bool // there were changes that no commit has
-}
-
-// thisBuild is what the linker and Go have written into this program.
-func thisBuild() origin {
-	o := origin{Version: releaseVersion, Commit: releaseCommit, Date: releaseDate, Go: runtime.Version()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok || o.Version != "" {
-		return o
-	}
-	o.Version = strings.TrimPrefix(info.Main.Version, "v")
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			o.Commit = s.Value
-		case "vcs.time":
-			o.Date = s.Value
-		case "vcs.modified":
-			o.Modified = s.Value == "true"
-		}
-	}
-	return o
+// thisBuild is which whittle this is.
+func thisBuild() commandline.Origin {
+	return commandline.ThisBuild(commandline.Origin{Version: releaseVersion, Commit: releaseCommit, Date: releaseDate})
 }
 
 // version is one line: the version, and the commit and Go as far as they are
@@ -63,43 +37,16 @@ func version() string {
 	return strings.Join(append(words, o.Go), " ")
 }
 
-// versionSchema names the form of version's JSON.
-const versionSchema = "whittle.version/v1"
-
-// versionFacts is what "whittle version" prints. What is not known is empty.
-type versionFacts struct {
-	Schema   string `json:"schema"`
-	Version  string `json:"version"`
-	Commit   string `json:"commit"`
-	Date     string `json:"date"`
-	Modified bool   `json:"modified"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
-
 func versionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Say which whittle this is",
 		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
-			o := thisBuild()
-			v := versionFacts{versionSchema, o.Version, o.Commit, o.Date, o.Modified, o.Go, runtime.GOOS + "/" + runtime.GOARCH}
-			return a.show(v, func(w io.Writer, _ page.Style) error { return versionText(w, v) })
+			v := thisBuild().Facts()
+			return a.show(v, func(w io.Writer, _ page.Style) error { return commandline.VersionText(w, v) })
 		},
 	}
-}
-
-func versionText(w io.Writer, v versionFacts) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "whittle %s\n", cmp.Or(v.Version, "unknown"))
-	for _, row := range [][2]string{{"commit", v.Commit + map[bool]string{true: ", with changes"}[v.Modified]}, {"date", v.Date}, {"go", v.Go}, {"platform", v.Platform}} {
-		if row[1] != "" {
-			fmt.Fprintf(&b, "  %-9s %s\n", row[0], row[1])
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // manCommand writes the manual's pages, for those who make packages. It is not

@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/source"
+	"whittle.dev/whittle/internal/tempfolder"
 )
 
 // maxIndex bounds the index.json of a layout that an image is added to, in bytes.
@@ -161,7 +162,7 @@ func (x *layoutIndex) with(p *parcel, tag string) ([]byte, error) {
 // blobs first, its index last.
 func (d Destination) writeFolder(ctx context.Context, p *parcel) error {
 	parent := filepath.Dir(filepath.Clean(d.path))
-	for _, left := range whittle.DeadTempFolders(parent, newPrefix) {
+	for _, left := range tempfolder.Dead(parent, newPrefix) {
 		_ = left.Remove()
 	}
 	index, err := d.readIndex()
@@ -171,7 +172,7 @@ func (d Destination) writeFolder(ctx context.Context, p *parcel) error {
 	if index != nil {
 		return d.addTo(ctx, p)
 	}
-	temp, err := whittle.MakeTempFolder(filepath.Join(parent, whittle.TempName(newPrefix)))
+	temp, err := tempfolder.Make(filepath.Join(parent, whittle.TempName(newPrefix)))
 	if err != nil {
 		return whittle.ErrSystem.Errorf("writing %s: %w", d.text, err)
 	}
@@ -216,7 +217,7 @@ func (d Destination) addTo(ctx context.Context, p *parcel) error {
 // lockFolder waits for another whittle that writes into the folder.
 func lockFolder(ctx context.Context, dir string) (io.Closer, error) {
 	for {
-		lock, err := whittle.LockFolder(dir)
+		lock, err := tempfolder.Lock(dir)
 		switch {
 		case err != nil:
 			return nil, whittle.ErrSystem.Of(err)

@@ -23,6 +23,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/shell"
+	"whittle.dev/whittle/internal/tempfolder"
 )
 
 const (
@@ -142,7 +143,7 @@ func (d *Daemon) makeFolders(ctx context.Context, state, temp string) error {
 		if _, err := whittle.OwnFolder(d.root); err != nil {
 			return err
 		}
-		if d.rootLock, err = whittle.LockFolder(d.root); err != nil {
+		if d.rootLock, err = tempfolder.Lock(d.root); err != nil {
 			return err
 		}
 		if d.rootLock != nil {
@@ -169,7 +170,7 @@ func awaitUnlocked(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, stopTimeout, fmt.Errorf("another daemon has %s", name))
 	defer cancel()
 	for {
-		switch lock, err := whittle.LockFolder(name); {
+		switch lock, err := tempfolder.Lock(name); {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/shell"
+	"whittle.dev/whittle/internal/tempfolder"
 )
 
 // options are those of a daemon of the test's, which needs root, runc and
@@ -56,7 +56,7 @@ func TestWrapWorker(t *testing.T) {
 	if err := os.WriteFile(fake, []byte("#!/bin/sh\necho \"$@\"\nexit 137\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{root: dir, scratch: &scratch{&whittle.TempFolder{Dir: "/s"}}}
+	d := &Daemon{root: dir, scratch: &scratch{&tempfolder.Folder{Dir: "/s"}}}
 	name, err := d.wrapWorker(fake)
 	if err != nil {
 		t.Fatal(err)

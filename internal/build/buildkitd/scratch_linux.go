@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/tempfolder"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // scratch is the folder of one daemon that goes with it: socket, log,
 // configuration, runc's state, and what buildkitd itself leaves in TMPDIR. The
 // containers' control groups have its name.
-type scratch struct{ *whittle.TempFolder }
+type scratch struct{ *tempfolder.Folder }
 
 // newScratch removes what killed daemons left, and makes a folder in temp for
 // one on the state folder root, which the caller has locked.
@@ -40,7 +41,7 @@ func newScratch(root, temp string) (*scratch, error) {
 	if err := whittle.Folder(root).Write(scratchRecord, []byte(dir), 0o600); err != nil {
 		return nil, err
 	}
-	folder, err := whittle.MakeTempFolder(dir)
+	folder, err := tempfolder.Make(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func sweepScratch(root, temp string) {
 		parents = append(parents, filepath.Dir(string(last)))
 	}
 	for _, parent := range parents {
-		for _, dead := range whittle.DeadTempFolders(parent, scratchPrefix) {
+		for _, dead := range tempfolder.Dead(parent, scratchPrefix) {
 			_ = (&scratch{dead}).remove()
 		}
 	}
