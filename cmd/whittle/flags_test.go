@@ -49,6 +49,8 @@ func wrongValues(f *pflag.Flag) []string {
 		return []string{"30", "soon", "-1s", "10 parsecs"}
 	case "size":
 		return []string{"4x", "-1GB", "8 elephants", "1MB"}
+	case "time":
+		return []string{"yesterday", "2026-13-01", "-3d", "3", "d", "99999d", "10 parsecs"}
 	case "rate":
 		return []string{"4x", "-1Mbit/s", "100Mbit", "100M/s", "1bit/s"}
 	case "bytes":
@@ -70,6 +72,7 @@ func wrongValues(f *pflag.Flag) []string {
 // such image or folder.
 func TestWrongValues(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	special := map[string][]string{
 		"platform": {"lunix", "a/b/c/d", "linux/", "/"}, "engine": {"foo", "tcp://", "tcp://host", "http://x:1", "unix://", "docker-container://"}, "engine-network": {"hots", "OWN"},
@@ -115,7 +118,7 @@ func TestWrongValues(t *testing.T) {
 // arguments are as many as a command wants.
 func arguments(cmd *cobra.Command, name string) []string {
 	switch {
-	case strings.Contains(cmd.Use, "A B"):
+	case strings.Contains(cmd.Use, "A B"), strings.Contains(cmd.Use, "FROM TO"):
 		return []string{name, name + "2"}
 	case strings.Contains(cmd.Use, "IMAGE"), strings.Contains(cmd.Use, "DIR"):
 		return []string{name}
@@ -168,7 +171,7 @@ func TestUnknownFlags(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"inspect --verify x": "it is a flag of fix", "inspect --write x": "it is a flag of lab, fix|it is a flag of fix, lab", "lab --rows 3": "it is a flag of inspect, compare|it is a flag of compare, inspect",
+		"inspect --verify x": "it is a flag of fix", "inspect --write x": "it is a flag of lab, fix|it is a flag of fix, lab", "lab --rows 3": "it is a flag of compare, history, inspect",
 		"inspect --rows": "--rows wants a value", "inspect --=3 x": "is no flag", "cache cler": `did you mean "clear"`,
 	} {
 		if code, said := call(t, strings.Fields(args)...); code != exitUsage || !regexp.MustCompile(want).MatchString(said) {
@@ -181,11 +184,12 @@ func TestUnknownFlags(t *testing.T) {
 // takes.
 func TestWrongArguments(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	for _, cmd := range commands((&app{}).command()) {
 		words := strings.Fields(cmd.CommandPath())[1:]
 		need := len(arguments(cmd, ""))
 		for _, n := range []int{0, 1, 2, 4} {
-			if n == need || cmd.Name() == "compare" && n >= 2 || n == 0 && slices.Contains([]string{"lab", "fix", "forecast"}, cmd.Name()) || cmd.Annotations["arguments"] == "any" {
+			if n == need || cmd.Name() == "compare" && n >= 2 || n == 0 && slices.Contains([]string{"lab", "fix", "forecast", "blame", "bisect"}, cmd.Name()) || cmd.Annotations["arguments"] == "any" {
 				continue
 			}
 			args := slices.Clone(words)

@@ -171,6 +171,7 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 		return err
 	}
 	o.keep.Last(func(r *whittle.Record) { r.Gate, r.Startup, r.Build = g.Status, now.Startup, now.Build })
+	o.keep.Offline = a.offline
 	if err := o.keep.Save(cmd.Context()); err != nil {
 		return err
 	}

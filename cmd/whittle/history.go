@@ -37,19 +37,22 @@ func databaseFlag(f *pflag.FlagSet, db *string) {
 
 // historyOptions are the options of history and of the commands below it.
 type historyOptions struct {
+	app          *app
 	db           string
 	dir          string // of blame and bisect
 	query        history.Query
+	variants     []string
 	rows         count
 	since, until string
 }
 
 func historyCommand(a *app) *cobra.Command {
-	o := historyOptions{rows: 20}
+	o := historyOptions{app: a, rows: 20}
 	var out *output[*whittle.HistoryList]
 	cmd := &cobra.Command{
-		Use:   "history [PROJECT]",
-		Short: "Show what was recorded: sizes over time, and what changed them",
+		Use:         "history [PROJECT]",
+		Annotations: map[string]string{"arguments": "any"},
+		Short:       "Show what was recorded: sizes over time, and what changed them",
 		Long: `history shows the records that inspect, gate and lab keep with --record, or for a
 project whose whittle.yaml says "history: true": the newest first, with a line of
 the sizes over time.
@@ -100,7 +103,7 @@ Records are in a file of the user's (SQLite), or in PostgreSQL with --db.`,
 // flags adds the options that select records.
 func (o *historyOptions) flags(f *pflag.FlagSet) {
 	databaseFlag(f, &o.db)
-	f.StringVar(&o.query.Variant, "variant", "", "only records of this variant")
+	f.Var(names{&o.variants}, "variant", "only records of this variant")
 	f.StringVar(&o.query.Branch, "branch", "", "only records of this branch")
 	f.Var(flagvalue.Moment(&o.query.Since), "since", "only records since then: 2026-11-30, or 30d for the last thirty days")
 	f.Var(flagvalue.Moment(&o.query.Until), "until", "only records before then")
@@ -108,7 +111,13 @@ func (o *historyOptions) flags(f *pflag.FlagSet) {
 
 // with opens the history.
 func (o *historyOptions) with(ctx context.Context, do func(s *history.Store) error) error {
-	s, err := timeline.OpenHistory(ctx, o.db)
+	if len(o.variants) > 1 {
+		return usage("run it for each of them", "--variant takes one variant here, and not %d", len(o.variants))
+	}
+	if len(o.variants) == 1 {
+		o.query.Variant = o.variants[0]
+	}
+	s, err := timeline.OpenHistory(ctx, o.db, o.app.offline)
 	if err != nil {
 		return err
 	}
@@ -126,7 +135,7 @@ func inText[T any](rows *count, text func(w io.Writer, v T, st page.Style, rows 
 }
 
 func historyCompareCommand(a *app) *cobra.Command {
-	o := historyOptions{rows: 15}
+	o := historyOptions{app: a, rows: 15}
 	var out *output[*whittle.HistoryChange]
 	cmd := &cobra.Command{
 		Use:   "compare FROM TO",
@@ -166,7 +175,7 @@ commit; --project and the other options choose among which.`,
 }
 
 func historyBlameCommand(a *app) *cobra.Command {
-	o, b := historyOptions{rows: 2}, timeline.BlameOptions{}
+	o, b := historyOptions{app: a, rows: 2}, timeline.BlameOptions{}
 	var out *output[*whittle.Blame]
 	var from string
 	cmd := &cobra.Command{
@@ -182,6 +191,7 @@ much, and why. Records of files that were not committed do not count.`,
 				return err
 			}
 			return o.with(cmd.Context(), func(s *history.Store) error {
+				b.Variant = o.query.Variant
 				found, err := timeline.Blame(cmd.Context(), s, commits, b)
 				if err != nil {
 					return err
@@ -192,7 +202,7 @@ much, and why. Records of files that were not committed do not count.`,
 	}
 	f := cmd.Flags()
 	databaseFlag(f, &o.db)
-	f.StringVar(&b.Variant, "variant", "", "only records of this variant")
+	f.Var(names{&o.variants}, "variant", "only records of this variant")
 	f.StringVar(&b.Package, "package", "", "about the size of this package in place of the image's")
 	f.Var(flagvalue.Bytes(&b.Least), "least", "leave out smaller changes, such as 1MB")
 	f.StringVar(&from, "from", "", "the first commit (default: all)")
@@ -211,7 +221,7 @@ func (o *historyOptions) commits(ctx context.Context, args []string, from, to st
 }
 
 func historyBisectCommand(a *app) *cobra.Command {
-	o, b := historyOptions{rows: 15}, timeline.BlameOptions{}
+	o, b := historyOptions{app: a, rows: 15}, timeline.BlameOptions{}
 	var out *output[*whittle.Bisection]
 	var study lab.StudyOptions
 	var from, to string
@@ -228,7 +238,6 @@ was, and recorded. A commit that does not build is passed over.`,
 			if from == "" {
 				return usage("such as whittle history bisect --from v1.0", "--from is wanted: a commit whose image was small enough")
 			}
-			b.Variant = o.query.Variant
 			commits, err := o.commits(cmd.Context(), args, from, to, &b)
 			if err != nil {
 				return err
@@ -237,11 +246,9 @@ was, and recorded. A commit that does not build is passed over.`,
 			if err != nil {
 				return err
 			}
-			if study.Dir = o.dir; b.Variant != "" {
-				study.Only = []string{b.Variant}
-			}
+			study.Dir, study.Only = o.dir, o.variants
 			return o.with(cmd.Context(), func(s *history.Store) error {
-				found, err := timeline.Bisect(cmd.Context(), s, commits, timeline.BisectOptions{Project: b.Project, Variant: b.Variant, Threshold: size, Build: timeline.Builder(env, b.Project, study), Progress: func(c git.Commit, left int) {
+				found, err := timeline.Bisect(cmd.Context(), s, commits, timeline.BisectOptions{Project: b.Project, Variant: o.query.Variant, Threshold: size, Build: timeline.Builder(env, b.Project, study), Progress: func(c git.Commit, left int) {
 					env.Listener().Step("building " + timeline.Short(c.Hash) + ": " + whittle.Shorten(c.Subject, 60))
 				}})
 				if err != nil {
@@ -256,7 +263,7 @@ was, and recorded. A commit that does not build is passed over.`,
 	f.StringVar(&from, "from", "", "a commit whose image was small enough")
 	f.StringVar(&to, "to", "", "a commit whose image was not (default: what is checked out)")
 	f.Var(flagvalue.Bytes(&size), "size", "the size that the image reaches, such as 500MB")
-	f.StringVar(&o.query.Variant, "variant", "", "the variant, where the project has several")
+	f.Var(names{&o.variants}, "variant", "the variant, where the project has several")
 	f.Var(&o.rows, "rows", "rows of each long table; 0 shows all")
 	f.BoolVar(&study.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &study.Inputs)
@@ -265,7 +272,7 @@ was, and recorded. A commit that does not build is passed over.`,
 }
 
 func historyPruneCommand(a *app) *cobra.Command {
-	var o historyOptions
+	o := historyOptions{app: a}
 	var r history.Retention
 	var keep count
 	cmd := &cobra.Command{

@@ -79,6 +79,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err := out.write(shown); err != nil || !keep.On {
 				return err
 			}
+			keep.Offline = a.offline
 			keep.OfImage(cmd.Name(), args[0], s.Config().Config.Labels)
 			keep.Add(s.Baseline(), shown.in.Categories, nil, nil)
 			return keep.Save(cmd.Context())

@@ -112,6 +112,7 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResu
 		return err
 	}
 	keep.OfStudy(study)
+	keep.Offline = a.offline
 	if err := keep.Save(cmd.Context()); err != nil {
 		return err
 	}

@@ -76,6 +76,8 @@ func TestGitRunsNothing(t *testing.T) {
 	git("config", "protocol.ext.allow", "always")
 	git("config", "protocol.file.allow", "always")
 	git("config", "submodule.recurse", "true")
+	git("config", "log.showSignature", "true")
+	git("config", "log.mailmap", "true")
 	included := filepath.Join(t.TempDir(), "included")
 	imagetest.Must(t, os.WriteFile(included, []byte("[core]\n\tfsmonitor = "+program+"\n[includeIf \"gitdir:/\"]\n\tpath = "+included+"2\n"), 0o644))
 	imagetest.Must(t, os.WriteFile(included+"2", []byte("[core]\n\tsshCommand = "+program+"\n\tgitProxy = "+program+"\n"), 0o644))
@@ -90,6 +92,15 @@ func TestGitRunsNothing(t *testing.T) {
 	got, err := Dirty(context.Background(), dir, []string{"same", "sub/same"})
 	if err != nil || len(got) != 0 {
 		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := Current(context.Background(), dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := Log(context.Background(), dir, "", ""); err != nil {
+		t.Error(err)
+	}
+	if err := Export(context.Background(), dir, "HEAD", t.TempDir()); err != nil {
+		t.Error(err)
 	}
 	// Objects that are missing are not fetched.
 	objects, _ := filepath.Glob(filepath.Join(dir, ".git", "objects", "??"))

@@ -117,7 +117,7 @@ const maxCommits = 20_000
 // The newest comes first. Errors wrap [whittle.ErrUsage].
 func Log(ctx context.Context, dir, from, to string) ([]Commit, error) {
 	if !inRepository(dir) {
-		return nil, whittle.ErrUsage.Errorf("%s is not in a git repository", dir)
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("%s is not in a git repository", dir), "name the folder of a project that is in one")
 	}
 	g := gitRepository{dir: dir, patience: gitPatience}
 	last, err := g.commit(ctx, cmp.Or(to, "HEAD"))

@@ -25,7 +25,7 @@ const MaxConfig = 1 << 20
 func keys(path string) []string {
 	switch path {
 	case "":
-		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose", "bake", "gate", "ignore"}
+		return []string{"project", "bases", "variants", "run", "requests", "test", "touch", "check", "env", "env-file", "secrets", "ssh", "services", "compose", "bake", "gate", "ignore", "history"}
 	case "variants.*":
 		return []string{"name", "context", "dockerfile", "target", "args", "platform", "contexts", "cache-from", "cache-to"}
 	case "run.*":

@@ -55,7 +55,7 @@ func TestShapeHints(t *testing.T) {
 		"requests: [{path: /, port: web}]": "whittle.yaml:1: requests[0].port is the text \"web\", and a whole number is wanted; write port: 10",
 		"bases: [a]":                       "whittle.yaml:1: bases is a list, and a mapping is wanted; write bases: {NAME: VALUE}",
 		"test: pytest":                     "whittle.yaml:1: test is the text \"pytest\", and a mapping is wanted; write test: {KEY: VALUE}, with the keys copy, setup, command",
-		"x: &a [*a]\nrun: *a":              "whittle.yaml:1: unknown key \"x\"; the keys here are project, bases, variants, run, requests, test, touch, check, env, env-file, secrets, ssh, services, compose, bake, gate, ignore",
+		"x: &a [*a]\nrun: *a":              "whittle.yaml:1: unknown key \"x\"; the keys here are project, bases, variants, run, requests, test, touch, check, env, env-file, secrets, ssh, services, compose, bake, gate, ignore, history",
 	} {
 		_, err := parse("whittle.yaml", []byte(doc+"\n"))
 		if err == nil || err.Error()+"; "+whittle.Hint(err) != want {

@@ -36,6 +36,9 @@ func Builder(env *host.Env, project string, o lab.StudyOptions) func(ctx context
 		err = lab.Examine(ctx, env, o, func(v *whittle.Variant, x *audit.Examined, a *whittle.Advice) error {
 			image := x.Subject.Baseline()
 			image.Ref = dir
+			if len(o.Only) == 1 {
+				r.origin.Variant = o.Only[0]
+			}
 			r.Add(image, x.Subject.Inspection().Categories, a.Findings, func(w *whittle.Record) {
 				w.Engine = v.Build.Engine
 				if v.Check != nil {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +25,8 @@ type Recording struct {
 	On bool
 	// Database is a file or an address; empty is [history.DefaultFile].
 	Database string
+	// Offline refuses a database that is not a file.
+	Offline bool
 
 	origin  whittle.RecordRow
 	records []*whittle.Record
@@ -31,6 +35,9 @@ type Recording struct {
 // OfProject says that records are of a project in a folder, of what is checked out
 // there. If its configuration has "history: true", that sets On.
 func (r *Recording) OfProject(ctx context.Context, command, dir, config string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil // the command itself says so
+	}
 	name, always, err := project.Recorded(dir, config)
 	if err != nil {
 		return err
@@ -49,10 +56,14 @@ const labelRevision = "org.opencontainers.image.revision"
 
 var commitHash = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-// OfImage says that records are of an image by its name, without a tag, and of the commit
-// that its labels name.
+// OfImage says that records are of an image by its name, without a tag or a file's
+// ending, and of the commit that its labels name.
 func (r *Recording) OfImage(command, name string, labels map[string]string) {
 	r.origin = whittle.RecordRow{Command: command, Project: withoutTag(name)}
+	if _, err := os.Stat(name); err == nil {
+		base := filepath.Base(name)
+		r.origin.Project = cmp.Or(strings.TrimSuffix(base, filepath.Ext(base)), base)
+	}
 	if commit := strings.ToLower(labels[labelRevision]); commitHash.MatchString(commit) {
 		r.origin.Commit = commit
 	}
@@ -124,7 +135,7 @@ func (r *Recording) Save(ctx context.Context) error {
 	if len(r.records) == 0 {
 		return nil
 	}
-	s, err := OpenHistory(ctx, r.Database)
+	s, err := OpenHistory(ctx, r.Database, r.Offline)
 	if err != nil {
 		return err
 	}
@@ -136,8 +147,12 @@ func (r *Recording) Save(ctx context.Context) error {
 	return s.Close()
 }
 
-// OpenHistory opens a history: a file or an address, or this user's where it is empty.
-func OpenHistory(ctx context.Context, where string) (*history.Store, error) {
+// OpenHistory opens a history: a file or an address, or this user's where it is empty. If
+// whittle is offline, an address is refused.
+func OpenHistory(ctx context.Context, where string, offline bool) (*history.Store, error) {
+	if offline && history.IsURL(where) {
+		return nil, whittle.WithHint(whittle.ErrEngine.Errorf("--offline: the history is in a database, which may be elsewhere"), "leave out --offline, or name a file with --db")
+	}
 	if where == "" {
 		var err error
 		if where, err = history.DefaultFile(); err != nil {
