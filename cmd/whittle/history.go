@@ -37,13 +37,12 @@ func databaseFlag(f *pflag.FlagSet, db *string) {
 
 // historyOptions are the options of history and of the commands below it.
 type historyOptions struct {
-	app          *app
-	db           string
-	dir          string // of blame and bisect
-	query        history.Query
-	variants     []string
-	rows         count
-	since, until string
+	app      *app
+	db       string
+	dir      string // of blame and bisect
+	query    history.Query
+	variants []string
+	rows     count
 }
 
 func historyCommand(a *app) *cobra.Command {

@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
@@ -65,23 +66,16 @@ func (a *app) inspectCommand() *cobra.Command {
 			if out.only(formatHTML) {
 				return out.write(shown)
 			}
-			s, err := audit.Open(cmd.Context(), env, args[0], o)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			if shown.in, err = s.Inspect(o); err != nil {
+			if shown.in, err = inspected(cmd, env, args[0], o, &keep); err != nil {
 				return err
 			}
 			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
 				a.note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
 			}
-			if err := out.write(shown); err != nil || !keep.On {
+			if err := out.write(shown); err != nil {
 				return err
 			}
 			keep.Offline = a.offline
-			keep.OfImage(cmd.Name(), args[0], s.Config().Config.Labels)
-			keep.Add(s.Baseline(), shown.in.Categories, nil, nil)
 			return keep.Save(cmd.Context())
 		},
 	}
@@ -95,6 +89,21 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().Var(choice{&by, audit.Keys()}, "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
+}
+
+// inspected inspects an image, and adds it to what is recorded.
+func inspected(cmd *cobra.Command, env *host.Env, image string, o audit.InspectOptions, keep *timeline.Recording) (*whittle.Inspection, error) {
+	s, err := audit.Open(cmd.Context(), env, image, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	in, err := s.Inspect(o)
+	if err == nil {
+		keep.OfImage(cmd.Name(), image, s.Config().Config.Labels)
+		keep.Add(s.Baseline(), in.Categories, nil, nil)
+	}
+	return in, err
 }
 
 // inspectResult is an inspection and how it is shown; the model is for HTML alone.

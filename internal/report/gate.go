@@ -147,9 +147,9 @@ func budgetCauses(d *page.Document, b *whittle.BudgetRow, rows int) {
 		for _, c := range rest {
 			n, size = n+c.Change, size+math.Abs(c.Change)
 		}
-		t.Row(page.Text(figureText(n, b.Unit, true)), page.ShareCell(int64(size), int64(whole)), page.Smaller(len(rest)), page.Cell{}, page.Cell{})
+		t.Row(page.Text(figureText(n, b.Unit)), page.ShareCell(int64(size), int64(whole)), page.Smaller(len(rest)), page.Cell{}, page.Cell{})
 	}
-	t.Row(page.Text(figureText(sum, b.Unit, true)), page.Cell{}, page.Text("in all"), page.Cell{}, page.Cell{})
+	t.Row(page.Text(figureText(sum, b.Unit)), page.Cell{}, page.Text("in all"), page.Cell{}, page.Cell{})
 	d.Add(page.Heading{Level: 2, Text: title}, t)
 	if len(b.Back) > 0 {
 		var lines page.List
@@ -200,17 +200,17 @@ func placed(message, file string, line int) string {
 }
 
 func changeCell(n float64, unit string) page.Cell {
-	s := figureText(n, unit, true)
+	s := figureText(n, unit)
 	if n > 0 {
 		return page.Toned(s, page.Bad)
 	}
 	return page.Toned(s, page.Good)
 }
 
-// figureText is a figure in a budget's unit; signed has a plus sign before growth.
-func figureText(n float64, unit string, signed bool) string {
+// figureText is a change in a budget's unit, with a plus sign before growth.
+func figureText(n float64, unit string) string {
 	s := ""
-	if signed && n > 0 {
+	if n > 0 {
 		s = "+"
 	}
 	switch unit {

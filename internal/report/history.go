@@ -284,7 +284,7 @@ func mostly(causes []whittle.GateCause, rows int) string {
 	var all []string
 	for i := range causes[:min(len(causes), rows)] {
 		c := &causes[i]
-		all = append(all, fmt.Sprintf("%s %s", causeName(c), figureText(c.Change, "bytes", true)))
+		all = append(all, fmt.Sprintf("%s %s", causeName(c), figureText(c.Change, "bytes")))
 	}
 	return strings.Join(all, ", ")
 }
