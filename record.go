@@ -87,6 +87,18 @@ type HistoryList struct {
 	More int64 `json:"more"`
 }
 
+// PruneSchema names the JSON form of [Pruned].
+const PruneSchema = "whittle.prune/v1"
+
+// Pruned says how many records were removed, or would be. Its JSON form is the contract
+// whittle.prune/v1.
+type Pruned struct {
+	Schema   string `json:"schema"`
+	Database string `json:"database"`
+	Records  int64  `json:"records"`
+	DryRun   bool   `json:"dry_run"`
+}
+
 // HistoryChange says what changed from one record to another. Its JSON form is the
 // contract whittle.history-change/v1.
 type HistoryChange struct {

@@ -62,15 +62,6 @@ type listedLimit struct {
 	Option string `json:"option"`
 }
 
-// pruned is what history prune prints.
-type pruned struct {
-	Schema   string `json:"schema"`
-	Database string `json:"database"`
-	// Records is how many were removed, or would be.
-	Records int64 `json:"records"`
-	DryRun  bool  `json:"dry_run"`
-}
-
 // failure is an error with --json.
 type failure struct {
 	Schema string `json:"schema"`

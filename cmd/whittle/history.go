@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -286,14 +285,11 @@ each project and variant. One of the two options is wanted.`,
 			}
 			r.Keep = int(keep)
 			return o.with(cmd.Context(), func(s *history.Store) error {
-				n, err := s.Prune(cmd.Context(), r)
+				p, err := s.Prune(cmd.Context(), r)
 				if err != nil {
 					return err
 				}
-				return a.show(pruned{"whittle.prune/v1", s.Name(), n, r.Try}, func(w io.Writer, _ page.Style) error {
-					_, err := fmt.Fprintf(w, "%s %s %s\n", whittle.Thousands(n), page.Plural(int(n), "records"), map[bool]string{true: "would be removed", false: "removed"}[r.Try])
-					return err
-				})
+				return a.show(p, func(w io.Writer, _ page.Style) error { return report.PruneText(w, p) })
 			})
 		},
 	}

@@ -14,7 +14,6 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
-	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
@@ -66,7 +65,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if out.only(formatHTML) {
 				return out.write(shown)
 			}
-			if shown.in, err = inspected(cmd, env, args[0], o, &keep); err != nil {
+			if shown.in, err = keep.Inspect(cmd.Context(), env, args[0], o); err != nil {
 				return err
 			}
 			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
@@ -89,21 +88,6 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().Var(choice{&by, audit.Keys()}, "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
-}
-
-// inspected inspects an image, and adds it to what is recorded.
-func inspected(cmd *cobra.Command, env *host.Env, image string, o audit.InspectOptions, keep *timeline.Recording) (*whittle.Inspection, error) {
-	s, err := audit.Open(cmd.Context(), env, image, o)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	in, err := s.Inspect(o)
-	if err == nil {
-		keep.OfImage(cmd.Name(), image, s.Config().Config.Labels)
-		keep.Add(s.Baseline(), in.Categories, nil, nil)
-	}
-	return in, err
 }
 
 // inspectResult is an inspection and how it is shown; the model is for HTML alone.

@@ -139,7 +139,9 @@ func TestContract(t *testing.T) {
 			{history.Retention{Keep: 1, Before: day(25)}, 1, "5 4 3 2"},
 			{history.Retention{Before: day(23)}, 2, "5 4"},
 		} {
-			n, err := s.Prune(ctx, c.r)
+			p, err := s.Prune(ctx, c.r)
+			imagetest.Must(t, err)
+			n := p.Records
 			rows, _, listed := s.List(ctx, history.Query{})
 			if got := ids(rows); n != c.gone || got != c.want || err != nil || listed != nil {
 				t.Errorf("%+v: %d gone, %q are left, %v, %v; want %d, %q", c.r, n, got, err, listed, c.gone, c.want)

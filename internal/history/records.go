@@ -249,8 +249,16 @@ type Retention struct {
 	Try bool
 }
 
-// Prune removes records that a retention does not keep, and says how many.
-func (s *Store) Prune(ctx context.Context, r Retention) (n int64, err error) {
+// Prune removes records that a retention does not keep.
+func (s *Store) Prune(ctx context.Context, r Retention) (*whittle.Pruned, error) {
+	n, err := s.prune(ctx, r)
+	if err != nil {
+		return nil, s.failed("pruning", err)
+	}
+	return &whittle.Pruned{Schema: whittle.PruneSchema, Database: s.name, Records: n, DryRun: r.Try}, nil
+}
+
+func (s *Store) prune(ctx context.Context, r Retention) (n int64, err error) {
 	before := "9999" // sorts behind all times
 	if !r.Before.IsZero() {
 		before = r.Before.UTC().Format(moment)
@@ -272,5 +280,5 @@ func (s *Store) Prune(ctx context.Context, r Retention) (n int64, err error) {
 	if err == nil && n > 0 && !r.Try && s.file != "" {
 		_, err = s.db.ExecContext(ctx, `VACUUM`) // gives the file's space back
 	}
-	return n, s.failed("pruning", err)
+	return n, err
 }

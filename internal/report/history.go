@@ -176,6 +176,12 @@ func sparkline(sizes []int64) string {
 	return b.String()
 }
 
+// PruneText writes what pruning a history removed.
+func PruneText(w io.Writer, p *whittle.Pruned) error {
+	_, err := fmt.Fprintf(w, "%s %s %s\n", whittle.Thousands(p.Records), page.Plural(int(p.Records), "records"), map[bool]string{true: "would be removed", false: "removed"}[p.DryRun])
+	return err
+}
+
 // HistoryChangeText writes what changed between two records for a terminal. At most rows
 // causes are shown; 0 shows all.
 func HistoryChangeText(w io.Writer, c *whittle.HistoryChange, st page.Style, rows int) error {

@@ -18,7 +18,7 @@ var kinds = map[string]any{
 	"fix.v2.json": whittle.Repair{}, "forecast.v2.json": whittle.Forecasts{}, "gate.v1.json": whittle.Gate{}, "inspect.v2.json": whittle.Inspection{},
 	"squeeze.v1.json": whittle.Squeeze{}, "verify.v1.json": whittle.TreeComparison{}, "certificate.v1.json": whittle.Certificate{},
 	"lab.v2.json": whittle.Study{}, "simulate.v2.json": whittle.Simulation{}, "static.v1.json": whittle.StaticAdvice{}, "trace.v1.json": whittle.Trace{},
-	"history.v1.json": whittle.HistoryList{}, "history-change.v1.json": whittle.HistoryChange{}, "blame.v1.json": whittle.Blame{}, "bisect.v1.json": whittle.Bisection{},
+	"history.v1.json": whittle.HistoryList{}, "history-change.v1.json": whittle.HistoryChange{}, "blame.v1.json": whittle.Blame{}, "bisect.v1.json": whittle.Bisection{}, "prune.v1.json": whittle.Pruned{},
 }
 
 // TestSchemaKeys: the keys of each schema are those of the type, at every depth: no key

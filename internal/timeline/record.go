@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/history"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
 )
@@ -100,6 +101,21 @@ func (r *Recording) Add(image *whittle.Baseline, categories []whittle.CategoryRo
 		more(record)
 	}
 	r.records = append(r.records, record)
+}
+
+// Inspect inspects an image, and adds it to what is recorded.
+func (r *Recording) Inspect(ctx context.Context, env *host.Env, image string, o audit.InspectOptions) (*whittle.Inspection, error) {
+	s, err := audit.Open(ctx, env, image, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	in, err := s.Inspect(o)
+	if err == nil {
+		r.OfImage("inspect", image, s.Config().Config.Labels)
+		r.Add(s.Baseline(), in.Categories, nil, nil)
+	}
+	return in, err
 }
 
 // Last changes the record that was added last; without one it does nothing.
