@@ -167,12 +167,8 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 	if err != nil {
 		return err
 	}
-	if err := out.write(g); err != nil {
-		return err
-	}
 	o.keep.Last(func(r *whittle.Record) { r.Gate, r.Startup, r.Build = g.Status, now.Startup, now.Build })
-	o.keep.Offline = a.offline
-	if err := o.keep.Save(cmd.Context()); err != nil {
+	if err := a.save(cmd.Context(), &o.keep, out.write(g)); err != nil {
 		return err
 	}
 	kept := false

@@ -30,6 +30,15 @@ func recordFlags(f *pflag.FlagSet, r *timeline.Recording) {
 	databaseFlag(f, &r.Database)
 }
 
+// save writes what was recorded, once the result is written.
+func (a *app) save(ctx context.Context, r *timeline.Recording, written error) error {
+	if written != nil {
+		return written
+	}
+	r.Offline = a.offline
+	return r.Save(ctx)
+}
+
 func databaseFlag(f *pflag.FlagSet, db *string) {
 	f.StringVar(db, "db", "", "the history: a file, or postgres://USER@HOST/DATABASE (default: a file of the user's)")
 }

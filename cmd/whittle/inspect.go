@@ -71,11 +71,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
 				a.note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
 			}
-			if err := out.write(shown); err != nil {
-				return err
-			}
-			keep.Offline = a.offline
-			return keep.Save(cmd.Context())
+			return a.save(cmd.Context(), &keep, out.write(shown))
 		},
 	}
 	out = newOutput(a, cmd, inspectForms(a)...)

@@ -108,12 +108,8 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResu
 	if study == nil {
 		return failed
 	}
-	if err := out.write(labResult{study, &reports}); err != nil {
-		return err
-	}
 	keep.OfStudy(study)
-	keep.Offline = a.offline
-	if err := keep.Save(cmd.Context()); err != nil {
+	if err := a.save(cmd.Context(), keep, out.write(labResult{study, &reports})); err != nil {
 		return err
 	}
 	if !a.quiet {
