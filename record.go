@@ -1,12 +1,14 @@
 package whittle
 
-// RecordSchema names the form in which a history keeps a [Record], HistorySchema that of [HistoryList],
-// HistoryChangeSchema that of [HistoryChange], BlameSchema that of [Blame].
+// The names of the JSON forms of [Record], [HistoryList], [HistoryChange], [Blame],
+// [Bisection] and [Pruned].
 const (
 	RecordSchema        = "whittle.record/v1"
 	HistorySchema       = "whittle.history/v1"
 	HistoryChangeSchema = "whittle.history-change/v1"
 	BlameSchema         = "whittle.blame/v1"
+	BisectSchema        = "whittle.bisect/v1"
+	PruneSchema         = "whittle.prune/v1"
 )
 
 // RecordRow is one measurement of an image that the history keeps, without its parts.
@@ -87,9 +89,6 @@ type HistoryList struct {
 	More int64 `json:"more"`
 }
 
-// PruneSchema names the JSON form of [Pruned].
-const PruneSchema = "whittle.prune/v1"
-
 // Pruned says how many records were removed, or would be. Its JSON form is the contract
 // whittle.prune/v1.
 type Pruned struct {
@@ -133,8 +132,7 @@ type Blame struct {
 // BlameStep is the change of a size by the commits after one recorded commit, up to and
 // with another.
 type BlameStep struct {
-	// Commit and its Subject are the last of Commits that can be the cause: with one
-	// there is no other.
+	// Commit is the last of Commits that can be the cause: with one there is no other.
 	Commit  string `json:"commit"`
 	Subject string `json:"subject"`
 	Commits int    `json:"commits"`
@@ -151,9 +149,6 @@ type BlameStep struct {
 
 // Change is by how many bytes the size changed.
 func (s *BlameStep) Change() int64 { return s.After - s.Before }
-
-// BisectSchema names the JSON form of [Bisection].
-const BisectSchema = "whittle.bisect/v1"
 
 // Bisection is the first commit of a range whose image reaches a size. Its JSON form is
 // the contract whittle.bisect/v1.
