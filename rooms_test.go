@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"ledger":                 {},
 	"rootfs":                 {"index", "ledger", "elf"},
 	"squeeze":                {"chunked", "codec", "index", "ledger"},
-	"keep":                   {"python"},
+	"keep":                   {"distro", "python"},
 	"start":                  {"distro", "elf", "manifest", "python", "python/imports", "shell"},
 	"deps":                   {"dockerfile", "manifest", "python"},
 	"check":                  {"deps", "manifest", "python", "python/imports", "start"},

@@ -186,8 +186,11 @@ type ExplainedTrim struct {
 type TracedSqueeze struct {
 	// Runs are the workload. Those that are not held out decide first.
 	Runs []SqueezeRun `json:"runs"`
-	// Distributions are the Python distributions of the image, and what became of each.
+	// Distributions are the Python distributions of the image, and what became of each;
+	// Packages are those of its operating system. What a package brought of Python is the
+	// package's.
 	Distributions []TracedDistribution `json:"distributions"`
+	Packages      []TracedDistribution `json:"packages"`
 	// HeldOut counts the runs that were held out, HeldOutMissed those of them that
 	// touched something which the others alone would have removed: it stays. With a
 	// confidence of 95 %, at most Bound of further runs would have done so, if runs are
@@ -198,9 +201,9 @@ type TracedSqueeze struct {
 	// Failed counts the held-out runs that do not pass without what was removed. If any
 	// run fails, nothing is removed as untouched.
 	Failed int `json:"failed"`
-	// Rate is the Good–Turing estimate of how many distributions that no run touched and
-	// nothing needs a further run touches. Estimate is the share of further runs that
-	// touch one of those that were removed, 1 at most; Miss is its limit: distributions
+	// Rate is the Good–Turing estimate of how many distributions and packages that no run
+	// touched and nothing needs a further run touches. Estimate is the share of further runs that
+	// touch one of those that were removed, 1 at most; Miss is its limit: they
 	// come back until it is kept.
 	Rate     float64 `json:"rate"`
 	Estimate float64 `json:"estimate"`
@@ -229,9 +232,11 @@ func (t *TracedSqueeze) Revert() {
 	if t == nil {
 		return
 	}
-	for i := range t.Distributions {
-		if d := &t.Distributions[i]; d.Status == TracedRemoved {
-			d.Status = TracedReverted
+	for _, all := range [][]TracedDistribution{t.Distributions, t.Packages} {
+		for i := range all {
+			if all[i].Status == TracedRemoved {
+				all[i].Status = TracedReverted
+			}
 		}
 	}
 	t.Estimate = 0
@@ -242,18 +247,19 @@ type SqueezeRun struct {
 	Name    string   `json:"name"`
 	Command []string `json:"command"`
 	HeldOut bool     `json:"held_out"`
-	// Touched counts the distributions that it touched, Alone those of them that would
+	// Touched counts the distributions and packages that it touched, Alone those of them that would
 	// be gone without it: no other run touched them, and nothing that stays needs them.
 	Touched int `json:"touched"`
 	Alone   int `json:"alone"`
-	// Missed are, of a run that is held out, the distributions that it touched and that
+	// Missed are, of a run that is held out, the distributions and packages that it touched and that
 	// the deciding runs alone would have removed.
 	Missed []string `json:"missed"`
 	// Problem says why it does not pass without what was removed, empty if it does.
 	Problem string `json:"problem,omitempty"`
 }
 
-// TracedDistribution is a Python distribution of a [TracedSqueeze].
+// TracedDistribution is a Python distribution of a [TracedSqueeze], or a package of the
+// operating system.
 type TracedDistribution struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`

@@ -49,12 +49,12 @@ that the two images differ in nothing else.
   whittle squeeze app:1.0 --fix python-tests --certificate c.json -o small.tar
   whittle verify app:1.0 small.tar --certificate c.json
 
---traced removes the Python distributions that no run of a workload touches and
-that nothing which stays needs, as far as files show. The workload is what the
-image starts, --command, and the commands and tests (--test) of a project. Every
-other run is held out, and all have to pass on the result. The output says what
-the held-out runs would have missed, and which share of further runs would; if it
-is more than --miss, distributions come back until it is not.
+--traced removes the Python distributions and the Debian packages that no run of
+a workload touches and that nothing which stays needs, as far as files show. The
+workload is what the image starts, --command, and the commands and tests (--test)
+of a project. Every other run is held out, and all have to pass on the result. The
+output says what the held-out runs would have missed, and which share of further
+runs would; if it is more than --miss, they come back until it is not.
 
   whittle squeeze app:1.0 --traced --command "app report" --project . --test`
 
@@ -113,7 +113,7 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
 	f.Var(names{&o.Fix}, "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
 	f.BoolVar(&o.Run, "run", false, "with --fix or --traced, also run all that the check starts, before and after")
-	f.BoolVar(&o.traced, "traced", false, "remove the Python distributions that no run touches and that nothing which stays needs")
+	f.BoolVar(&o.traced, "traced", false, "remove the Python distributions and Debian packages that no run touches and that nothing which stays needs")
 	o.workload.Miss = 0.01
 	f.Var(flagvalue.Share(&o.workload.Miss), "miss", "with --traced, the estimated share of further runs that may touch something that was removed: what is over it stays, and 100% keeps nothing back")
 	o.workload.Patience, o.runs.RunOptions = audit.TracePatience, &o.workload.RunOptions

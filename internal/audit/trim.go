@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
@@ -45,7 +46,9 @@ type trimming struct {
 	workload *workload
 	was      []whittle.TraceRun
 	evidence *whittle.TracedSqueeze
-	before   *whittle.Check
+	// system are the packages of the operating system.
+	system []distro.Installed
+	before *whittle.Check
 	// first and second are the trees of the image as it is, by the two readings.
 	first, second *squeeze.Tree
 	// reading is the second one, which has read the image's layers.
@@ -89,6 +92,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 	if len(m.Ledger.Ambiguous) > 0 {
 		return nil, whittle.ErrUnsupported.Errorf("squeezing %s: nothing is removed from an image whose layers runtimes merge differently: layer %d, %.80q", name, m.Ledger.Ambiguous[0].Layer, m.Ledger.Ambiguous[0].Path)
 	}
+	t.system = t.systemPackages()
 	t.trimmer = squeeze.NewTrimmer(m.Image, m.Indexes, m.Ledger, job)
 	t.lists = readLists(m, t.x.Facts.Graph, t.x.Facts.Packages)
 	if t.first, t.second, err = squeeze.Trees(ctx, m.Layers(), m.Indexes, m.Ledger, &t.reading); err != nil {
@@ -232,12 +236,14 @@ func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, 
 	}
 	for _, dir := range t.trimmer.Emptied(c.remove) {
 		// Other folders may be there for what is written into them.
-		if id := c.ruleBelow(dir); id == "python-tests" || id == whittle.TracedTrim && t.inSite(dir) {
+		if id := c.ruleBelow(dir); id == "python-tests" || id == whittle.TracedTrim && (t.inSite(dir) || t.ofGone(dir, c.remove)) {
 			c.remove[dir], c.rule[dir] = true, id
 		}
 	}
 	t.env.Listener().Step(fmt.Sprintf("removing %d paths", len(c.remove)))
-	c.image, err = t.trimmer.Trim(ctx, squeeze.Trim{Remove: c.remove, Edits: t.lists.edits(c.remove)})
+	edits := t.lists.edits(c.remove)
+	maps.Copy(edits, distro.DpkgEdits(t.x.Subject, t.system, c.remove))
+	c.image, err = t.trimmer.Trim(ctx, squeeze.Trim{Remove: c.remove, Edits: edits})
 	if err != nil {
 		return nil, "", err
 	}

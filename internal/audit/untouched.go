@@ -82,15 +82,19 @@ func (t *trimming) untouched(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	u := t.distributions()
+	if err := t.addSystem(ctx, u); err != nil {
+		return nil, err
+	}
 	touched := make([][]int, len(t.was))
 	for i := range touched {
 		touched[i] = u.Touched(was.byRun[i])
 	}
-	t.evidence = t.heldOut(u, touched)
+	t.evidence = u.HeldOut(t.was, touched)
+	t.evidence.Miss = t.options.Traced.Miss
 	kept := u.Kept(touched...)
 	back, estimate := u.Abstain(kept, t.evidence.Rate, t.evidence.Miss)
 	t.evidence.Estimate = min(1, estimate) // more than one in a run are no more runs
-	return t.untouchedPaths(u, slices.Concat(touched...), kept, back), nil
+	return t.untouchedPaths(&keep.Outcome{Units: u, Touched: slices.Concat(touched...), Kept: kept, Back: back, Paths: map[string]string{}}), nil
 }
 
 // problemOf says why a run is no evidence, empty if it is. The image's own start may run
@@ -102,78 +106,38 @@ func problemOf(r *whittle.TraceRun) string {
 	return r.Problem
 }
 
-// heldOut says what each run touched, and what the deciding ones alone would have missed
-// of the others.
-func (t *trimming) heldOut(u *keep.Distributions, touched [][]int) *whittle.TracedSqueeze {
-	out := &whittle.TracedSqueeze{Miss: t.options.Traced.Miss, Runs: []whittle.SqueezeRun{}, Distributions: []whittle.TracedDistribution{}}
-	var names []string
-	for i := range t.was {
-		names = append(names, t.was[i].Name)
-	}
-	held := keep.Split(names)
-	var deciding [][]int
-	for i := range touched {
-		if !held[i] {
-			deciding = append(deciding, touched[i])
-		}
-	}
-	before, alone := u.Kept(deciding...), u.Alone(touched)
-	for i := range t.was {
-		run := whittle.SqueezeRun{Name: names[i], Command: t.was[i].Command, HeldOut: held[i], Touched: len(touched[i]), Alone: alone[i], Missed: []string{}}
-		if held[i] {
-			out.HeldOut++
-			for _, d := range keep.Missed(before, touched[i]) {
-				run.Missed = append(run.Missed, t.x.Facts.Graph.Distributions[d].Name)
-			}
-			if len(run.Missed) > 0 {
-				out.HeldOutMissed++
-			}
-		}
-		out.Runs = append(out.Runs, run)
-	}
-	out.Rate, out.Bound = keep.Rate(alone), keep.Bound(out.HeldOutMissed, out.HeldOut)
-	return out
-}
-
-// untouchedPaths says of each distribution why it stays or goes, and gives the paths of
-// those that go.
-func (t *trimming) untouchedPaths(u *keep.Distributions, touched []int, kept []bool, back []int) map[string]string {
-	paths, dists := map[string]string{}, t.x.Facts.Graph.Distributions
-	row := whittle.Trim{Rule: whittle.TracedTrim, Status: whittle.Applied, Left: []whittle.TrimLeft{}}
-	gone := 0
+// untouchedPaths says of each unit why it stays or goes, and gives the paths of those that
+// go.
+func (t *trimming) untouchedPaths(o *keep.Outcome) map[string]string {
+	e, dists := t.evidence, t.x.Facts.Graph.Distributions
 	for i := range dists {
-		if dists[i].VendoredBy != "" {
-			continue
+		if _, within := o.Units.Within[i]; !within && dists[i].VendoredBy == "" {
+			e.Distributions = append(e.Distributions, o.Row(i, dists[i].Name, dists[i].Version))
 		}
-		d := whittle.TracedDistribution{Name: dists[i].Name, Version: dists[i].Version, Bytes: u.Bytes[i]}
-		switch {
-		case slices.Contains(touched, i):
-			d.Status = whittle.TracedTouched
-		case u.Needed[i] != "":
-			d.Status, d.Reason = whittle.TracedNeeded, u.Needed[i]
-		case u.Left[i] != "":
-			d.Status, d.Reason = whittle.TracedLeft, u.Left[i]
-		case slices.Contains(back, i):
-			d.Status = whittle.TracedAbstained
-		case kept[i]:
-			d.Status, d.Reason = whittle.TracedNeeded, "what stays needs it"
-		default:
-			d.Status = whittle.TracedRemoved
-			gone++
-			row.Files += u.Files[i]
-			row.Bytes += u.Bytes[i]
-			for _, p := range u.Paths[i] {
-				paths[p] = whittle.TracedTrim
-			}
-		}
-		t.evidence.Distributions = append(t.evidence.Distributions, d)
 	}
-	row.Message = fmt.Sprintf("%d of %d Python distributions: no run touched them, and nothing that stays needs them", gone, len(t.evidence.Distributions))
-	if gone == 0 {
+	for i := range t.system {
+		e.Packages = append(e.Packages, o.Row(len(dists)+i, t.system[i].Name, t.system[i].Version))
+	}
+	row := whittle.Trim{Rule: whittle.TracedTrim, Status: whittle.Applied, Files: o.Files, Bytes: o.Bytes, Left: []whittle.TrimLeft{}}
+	row.Message = fmt.Sprintf("%d of %d Python distributions", removed(e.Distributions), len(e.Distributions))
+	if len(t.system) > 0 {
+		row.Message += fmt.Sprintf(" and %d of %d packages of the operating system", removed(e.Packages), len(e.Packages))
+	}
+	row.Message += ": no run touched them, and nothing that stays needs them"
+	if len(o.Paths) == 0 {
 		row.Status, row.Reason = whittle.FixSkipped, "nothing is left to remove"
 	}
 	t.rows = append(t.rows, row)
-	return paths
+	return o.Paths
+}
+
+func removed(all []whittle.TracedDistribution) (n int) {
+	for i := range all {
+		if all[i].Status == whittle.TracedRemoved {
+			n++
+		}
+	}
+	return n
 }
 
 // passes says which run of the workload does not pass in an image any more, and why;

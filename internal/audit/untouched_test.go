@@ -26,7 +26,7 @@ import (
 )
 
 // uses is an engine that runs nothing: a command touches the files of its words that the
-// image has, and fails without those that begin with an exclamation mark.
+// image has, below the folder of distributions or, of absolute words, below the root, and fails without those that begin with an exclamation mark.
 type uses struct {
 	t *testing.T
 	// ran are the commands that were run, in order.
@@ -62,7 +62,7 @@ func (u *uses) Run(ctx context.Context, d build.Definition, commands []build.Com
 				needed := strings.HasPrefix(word, "!")
 				there := false
 				for _, p := range paths {
-					if strings.HasPrefix(p, site+strings.TrimPrefix(word, "!")) {
+					if strings.HasPrefix(p, site+strings.TrimPrefix(word, "!")) || strings.HasPrefix("/"+p, word) {
 						there = true
 						r.Trace.Touched["/"+p] = whittle.TouchOpen
 					}
@@ -202,6 +202,67 @@ f var/lib/dpkg/info/python3-x.list "/.\n/` + site + `x/data.bin\n"
 				t.Errorf("%+v", e)
 			}
 		})
+	}
+}
+
+// system is a layer with packages of dpkg, of which each has a program of its name and a
+// folder; NAME>OTHER depends on another one.
+func system(names ...string) string {
+	var b, status strings.Builder
+	for _, text := range names {
+		name, depends, _ := strings.Cut(text, ">")
+		fmt.Fprintf(&b, "f usr/bin/%s 50000 mode=0755\nd usr/share/%s\nf usr/share/%s/data 70000\nd usr/share/doc/%s\nf usr/share/doc/%s/copyright 900\n", name, name, name, name, name)
+		fmt.Fprintf(&b, "f var/lib/dpkg/info/%s.list %q\nf var/lib/dpkg/info/%s.md5sums \"\"\n", name,
+			fmt.Sprintf("/.\n/usr\n/usr/bin\n/usr/bin/%s\n/usr/share\n/usr/share/%s\n/usr/share/%s/data\n/usr/share/doc/%s\n/usr/share/doc/%s/copyright\n", name, name, name, name, name), name)
+		fmt.Fprintf(&status, "Package: %s\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nDepends: %s\n\n", name, depends)
+	}
+	fmt.Fprintf(&b, "f var/lib/dpkg/status %q\nf var/lib/apt/extended_states %q\n", status.String(), strings.ReplaceAll(status.String(), "Status: install ok installed\n", "Auto-Installed: 1\n"))
+	return b.String()
+}
+
+// TestTracedSystem: packages of the operating system go with their files, folders, lists
+// and records; other bytes of the records stay.
+func TestTracedSystem(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("traces on Linux alone")
+	}
+	img := imagetest.New(t, imagetest.Plain, runnable(), system("touched>helper", "helper", "lonely>part", "part", "named", "netbase"), "f app/start.sh \"#!/bin/sh\\nnamed\\n\" mode=0755\n", application)
+	r, cert, env, _, err := squeezedTraced(t, img, audit.SqueezeOptions{BaseLayers: 1, Traced: &audit.TracedOptions{Miss: 1}}, "a /usr/bin/touched", "b /usr/bin/touched")
+	imagetest.Must(t, err)
+	want := map[string]whittle.TracedStatus{"touched": "touched", "helper": "needed", "lonely": "removed", "part": "removed", "named": "needed", "netbase": "needed"}
+	got := map[string]whittle.TracedStatus{}
+	for _, p := range r.Traced.Packages {
+		got[p.Name] = p.Status
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got):\n%s%+v", diff, r.Traced)
+	}
+	small, err := env.Images.Open(t.Context(), "app:2")
+	imagetest.Must(t, err)
+	defer small.Close()
+	m, err := rootfs.Read(t.Context(), small, "app:2", rootfs.Options{Databases: audit.Databases()})
+	imagetest.Must(t, err)
+	for name, status := range got {
+		for _, p := range []string{"usr/bin/" + name, "usr/share/" + name, "usr/share/doc/" + name, "var/lib/dpkg/info/" + name + ".list", "var/lib/dpkg/info/" + name + ".md5sums"} {
+			if _, err := m.Lstat(p); (err != nil) != (status == whittle.TracedRemoved) {
+				t.Errorf("%s is %s: %v", p, status, err)
+			}
+		}
+	}
+	left := imagetest.New(t, imagetest.Plain, system("touched>helper", "helper", "named", "netbase"))
+	other, err := rootfs.Read(t.Context(), left, "left", rootfs.Options{Databases: audit.Databases()})
+	imagetest.Must(t, err)
+	for _, p := range []string{"var/lib/dpkg/status", "var/lib/apt/extended_states"} {
+		is, err := m.ReadFile(p, 1<<20)
+		imagetest.Must(t, err)
+		was, err := other.ReadFile(p, 1<<20)
+		imagetest.Must(t, err)
+		if diff := cmp.Diff(string(was), string(is)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", p, diff)
+		}
+	}
+	if v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert); err != nil || !v.Explained() || v.Same {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 

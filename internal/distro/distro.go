@@ -29,6 +29,10 @@ type Installed struct {
 	// versions. Provides are other names that the package answers to.
 	Depends, Recommends [][]string
 	Provides            []string
+	// Required says that the package manager does not remove it without force, or that the
+	// system does not work without it: Debian's essential and protected packages, and those
+	// of priority required.
+	Required bool
 	// Arch is the architecture that it was made for, as the database has it; empty
 	// where it has none.
 	Arch string

@@ -69,6 +69,10 @@ func readDpkg(ctx context.Context, r *resolver) ([]Installed, error) {
 func debianPackage(lines []string, evidence string) Installed {
 	p := Installed{Owner: whittle.Owner{Name: field(lines, "Package"), Version: field(lines, "Version")}, Arch: field(lines, "Architecture"), Evidence: evidence,
 		Depends: relationNames(field(lines, "Depends") + "," + field(lines, "Pre-Depends")), Recommends: relationNames(field(lines, "Recommends"))}
+	p.Required = field(lines, "Priority") == "required"
+	for _, key := range []string{"Essential", "Protected", "Important"} {
+		p.Required = p.Required || field(lines, key) == "yes"
+	}
 	for _, names := range relationNames(field(lines, "Provides")) {
 		p.Provides = append(p.Provides, names...)
 	}

@@ -38,10 +38,14 @@ type Distributions struct {
 	// Paths go with each distribution; Files counts the regular ones, each once.
 	Paths [][]string
 	Files []int
+	// Within says of the distributions that a system package brought which unit that is;
+	// the others are not in it.
+	Within map[int]int
 
 	facts Facts
 	dists []python.Distribution
 	used  []string // as [Facts.Used] says
+	names []string // of the units
 	// of are the positions of the distributions that have a path, records the metadata
 	// files of one name in one folder of distributions.
 	of      map[string][]int
@@ -55,13 +59,13 @@ var lookedUp = []string{"certifi", "tzdata"}
 // Read finds what distributions need, and which of them stay whatever runs touch.
 func Read(f Facts) *Distributions {
 	n := len(f.Graph.Distributions)
-	d := &Distributions{facts: f, dists: f.Graph.Distributions, of: map[string][]int{}, records: map[string][]string{},
+	d := &Distributions{facts: f, dists: f.Graph.Distributions, of: map[string][]int{}, records: map[string][]string{}, Within: map[int]int{},
 		Needed: make([]string, n), Left: make([]string, n), Paths: make([][]string, n), Files: make([]int, n),
 		Image: Image{Bytes: make([]int64, n), Always: make([]bool, n), Needs: make([][]int, n)}}
 	names := map[string]int{}
 	for i := range d.dists {
 		x := &d.dists[i]
-		if x.VendoredBy != "" {
+		if d.names = append(d.names, x.Name); x.VendoredBy != "" {
 			continue
 		}
 		names[x.Name]++

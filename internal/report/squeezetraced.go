@@ -25,16 +25,23 @@ func removers(rules []string) string {
 // tracedParts say what the runs of a workload touched, and what that is worth.
 func tracedParts(d *page.Document, t *whittle.TracedSqueeze) {
 	d.Add(page.Heading{Level: 2, Text: "What the runs touched"}, tracedRuns(t), page.Para(tracedWorth(t)))
+	tracedUnits(d, t.Distributions, "Removed distribution", "Python distributions")
+	tracedUnits(d, t.Packages, "Removed package", "packages of the operating system")
+}
+
+// tracedUnits say which of some distributions or packages were removed, and why the others
+// stay.
+func tracedUnits(d *page.Document, all []whittle.TracedDistribution, head, what string) {
 	var removed []whittle.TracedDistribution
 	counts := map[whittle.TracedStatus]int{}
-	for _, x := range t.Distributions {
+	for _, x := range all {
 		if counts[x.Status]++; x.Status == whittle.TracedRemoved {
 			removed = append(removed, x)
 		}
 	}
 	if len(removed) > 0 {
 		slices.SortStableFunc(removed, func(a, b whittle.TracedDistribution) int { return cmp.Compare(b.Bytes, a.Bytes) })
-		rows := page.Table{Columns: []page.Column{page.Right("Bytes"), page.Flexible("Removed distribution")}}
+		rows := page.Table{Columns: []page.Column{page.Right("Bytes"), page.Flexible(head)}}
 		for _, x := range removed {
 			rows.Row(page.Text(whittle.Bytes(x.Bytes)), page.Text(x.Name+" "+x.Version))
 		}
@@ -44,14 +51,16 @@ func tracedParts(d *page.Document, t *whittle.TracedSqueeze) {
 	for _, s := range []struct {
 		status whittle.TracedStatus
 		words  string
-	}{{whittle.TracedTouched, "touched by a run"}, {whittle.TracedNeeded, "needed as far as files show"}, {whittle.TracedLeft, "not to be removed whole"},
-		{whittle.TracedAbstained, "kept because of --miss"}, {whittle.TracedReverted, "kept because something fails without them"}} {
+	}{
+		{whittle.TracedTouched, "touched by a run"}, {whittle.TracedNeeded, "needed as far as files show"}, {whittle.TracedLeft, "not to be removed whole"},
+		{whittle.TracedAbstained, "kept because of --miss"}, {whittle.TracedReverted, "kept because something fails without them"},
+	} {
 		if n := counts[s.status]; n > 0 {
 			stay = append(stay, fmt.Sprintf("%d %s", n, s.words))
 		}
 	}
 	if len(stay) > 0 {
-		d.Add(page.Para(fmt.Sprintf("What stays of %d Python distributions: %s. The JSON has each with its reason. Files of operating system packages, and files of no package, stay.", len(t.Distributions), strings.Join(stay, ", "))))
+		d.Add(page.Para(fmt.Sprintf("What stays of %d %s: %s. The JSON has each with its reason.", len(all), what, strings.Join(stay, ", "))))
 	}
 }
 
@@ -75,7 +84,7 @@ func tracedRuns(t *whittle.TracedSqueeze) page.Table {
 
 // tracedWorth says what the runs let expect of others.
 func tracedWorth(t *whittle.TracedSqueeze) string {
-	return fmt.Sprintf("Touched: Python distributions; alone: those of them that would be gone without this run. Held out: %d of %d %s. %d of them touched what the others alone would have removed; with a confidence of 95 %%, at most %s of further runs would. "+
+	return fmt.Sprintf("Touched: distributions and packages; alone: those of them that would be gone without this run. Held out: %d of %d %s. %d of them touched what the others alone would have removed; with a confidence of 95 %%, at most %s of further runs would. "+
 		"Failures of held-out runs without what was removed: %d. Good–Turing: %s of further runs would touch something that was removed (--miss %s). This is about runs like these, and not about other uses.",
 		t.HeldOut, len(t.Runs), page.Plural(len(t.Runs), "runs"), t.HeldOutMissed, percent(t.Bound), t.Failed, percent(t.Estimate), percent(t.Miss))
 }

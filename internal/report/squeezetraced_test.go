@@ -20,5 +20,9 @@ func tracedSqueeze() *whittle.Squeeze {
 		d.Version = "1.0"
 		out.Traced.Distributions = append(out.Traced.Distributions, d)
 	}
+	for _, p := range []whittle.TracedDistribution{{Name: "gcc-14", Bytes: 90_000_000, Status: "removed"}, {Name: "tzdata", Status: "needed", Reason: "time zones are looked up by their names"}, {Name: "dash", Status: "touched"}} {
+		p.Version = "14.2"
+		out.Traced.Packages = append(out.Traced.Packages, p)
+	}
 	return out
 }

@@ -249,6 +249,30 @@ func (m *Image) Copy(ctx context.Context, path string, to io.Writer) error {
 	})
 }
 
+// Each reads the contents of the visible regular files that want selects, each by one of
+// its paths, in one pass over each layer that has some. It keeps nothing of them.
+func (m *Image) Each(ctx context.Context, want func(path string) bool, each func(path string, r io.Reader) error) error {
+	byLayer := make([]map[int]string, len(m.Indexes))
+	for _, n := range m.Ledger.Tree.Nodes {
+		if n.Item < 0 || !want(n.Path) {
+			continue
+		}
+		it := m.Ledger.Items[n.Item]
+		if byLayer[it.Layer] == nil {
+			byLayer[it.Layer] = map[int]string{}
+		}
+		byLayer[it.Layer][it.Entry] = n.Path
+	}
+	for layer, paths := range byLayer {
+		wanted := func(entry int) bool { _, ok := paths[entry]; return ok }
+		err := index.Files(ctx, m.Layers()[layer], m.Indexes[layer], wanted, func(entry int, r io.Reader) error { return each(paths[entry], r) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fetchFacts makes the facts of the visible files of layers that were indexed
 // by their headers: the other indexes keep them.
 func (m *Image) fetchFacts(ctx context.Context) error {
