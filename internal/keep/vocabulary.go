@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -110,7 +111,7 @@ func TextsOf(p string, packaged bool) Texts {
 // maxWord is the longest word of a vocabulary in bytes.
 const maxWord = 4096
 
-// Words are the words of the vocabulary in a text, each once, in any order.
+// Words are the words of the vocabulary in a text, each once, sorted.
 func (v Vocabulary) Words(r io.Reader, how Texts) ([]string, error) {
 	if how == NoText {
 		return nil, nil
@@ -138,10 +139,8 @@ func (v Vocabulary) Words(r io.Reader, how Texts) ([]string, error) {
 			starts = begins(b, starts)
 			continue
 		}
-		out := make([]string, 0, len(found))
-		for w := range found {
-			out = append(out, w)
-		}
+		out := slices.AppendSeq([]string{}, maps.Keys(found))
+		slices.Sort(out)
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}
