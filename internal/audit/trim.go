@@ -92,7 +92,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 	if len(m.Ledger.Ambiguous) > 0 {
 		return nil, whittle.ErrUnsupported.Errorf("squeezing %s: nothing is removed from an image whose layers runtimes merge differently: layer %d, %.80q", name, m.Ledger.Ambiguous[0].Layer, m.Ledger.Ambiguous[0].Path)
 	}
-	t.system = t.systemPackages()
+	t.system = distro.System(t.x.Facts.Packages)
 	t.trimmer = squeeze.NewTrimmer(m.Image, m.Indexes, m.Ledger, job)
 	t.lists = readLists(m, t.x.Facts.Graph, t.x.Facts.Packages)
 	if t.first, t.second, err = squeeze.Trees(ctx, m.Layers(), m.Indexes, m.Ledger, &t.reading); err != nil {

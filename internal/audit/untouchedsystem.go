@@ -4,20 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/distro"
 	"whittle.dev/whittle/internal/keep"
 )
-
-// systemPackages are the packages of the operating system.
-func (t *trimming) systemPackages() (out []distro.Installed) {
-	for _, p := range t.x.Facts.Packages {
-		if distro.KindOf(p.Ecosystem) == whittle.OwnerSystem {
-			out = append(out, p)
-		}
-	}
-	return out
-}
 
 // addSystem adds the packages of the operating system to the units, with what names them.
 func (t *trimming) addSystem(ctx context.Context, u *keep.Distributions) error {

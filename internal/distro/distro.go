@@ -130,3 +130,13 @@ func Database(p string) bool { return wanted.has(p) }
 // Databases is a name for the selection that [Database] makes; it changes with
 // the selection.
 func Databases() string { return wanted.name }
+
+// System are those of packages that are of an operating system.
+func System(packages []Installed) (out []Installed) {
+	for i := range packages {
+		if KindOf(packages[i].Ecosystem) == whittle.OwnerSystem {
+			out = append(out, packages[i])
+		}
+	}
+	return out
+}
