@@ -1,9 +1,8 @@
 package whittle
 
-// The names of the JSON forms of [Record], [HistoryList], [HistoryChange], [Blame],
+// The names of the JSON forms of [HistoryList], [HistoryChange], [Blame],
 // [Bisection] and [Pruned].
 const (
-	RecordSchema        = "whittle.record/v1"
 	HistorySchema       = "whittle.history/v1"
 	HistoryChangeSchema = "whittle.history-change/v1"
 	BlameSchema         = "whittle.blame/v1"
@@ -50,7 +49,6 @@ type RecordRow struct {
 
 // Record is a measurement with its parts.
 type Record struct {
-	Schema string `json:"schema"`
 	RecordRow
 	// Image has the layers, the owners of the visible bytes and what is wasted.
 	Image *Baseline `json:"image"`

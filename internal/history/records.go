@@ -31,7 +31,7 @@ func (s *Store) Add(ctx context.Context, r *whittle.Record) error {
 	if r.Image == nil {
 		return whittle.ErrUsage.Errorf("recording %s: it has no image", r.Ref)
 	}
-	r.Schema, r.Time = whittle.RecordSchema, at.UTC().Format(moment)
+	r.Time = at.UTC().Format(moment)
 	if r.Categories == nil {
 		r.Categories = []whittle.CategoryRow{}
 	}
@@ -223,7 +223,7 @@ func (s *Store) sizes(ctx context.Context, name string, rows []whittle.RecordRow
 
 // Get has a record with its parts. It is [whittle.ErrNotFound] if there is none.
 func (s *Store) Get(ctx context.Context, id int64) (*whittle.Record, error) {
-	r := &whittle.Record{Schema: whittle.RecordSchema}
+	r := &whittle.Record{}
 	var packed []byte
 	err := scan(s.db.QueryRowContext(ctx, s.query(`SELECT `+columns+`, parts FROM records WHERE id = ?1`), id), &r.RecordRow, &packed)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -94,7 +94,7 @@ func (r *Recording) Add(image *whittle.Baseline, categories []whittle.CategoryRo
 	if !r.On {
 		return
 	}
-	record := &whittle.Record{Schema: whittle.RecordSchema, RecordRow: r.origin, Image: image, Categories: categories, Findings: whittle.RecordFindings(findings)}
+	record := &whittle.Record{RecordRow: r.origin, Image: image, Categories: categories, Findings: whittle.RecordFindings(findings)}
 	record.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	record.Ref, record.Digest, record.Platform, record.Sizes, record.Files, record.Startup, record.Build = image.Ref, image.Digest, image.Platform, image.Sizes, image.Files, image.Startup, image.Build
 	if more != nil {
