@@ -38,6 +38,7 @@ images: setup build ## the example's images, quickly, for the tests
 proof: setup build ## the proof: fixes of the example made, built and run, and the best image
 	@$(BIN)/whittle lab --fix --quick --resume --builtin-frontend --cache-dir $(CACHE)/whittle examples/inventory
 	@WHITTLE_PROOF=$(CURDIR)/examples/inventory/.whittle/report.json $(GO) test -count=1 -run Proof ./internal/lab
+	@echo "made: examples/inventory/.whittle/report.json; its table for the README: go run ./scripts/readytable -w README.md examples/inventory/.whittle/report.json"
 
 forty: setup ## a hundred applications that reach something by a name, with lab --fix: nothing is lost
 	@WHITTLE_FORTY=all $(GO) test -count=1 -timeout 90m -run Forty ./internal/lab -v | grep -vE '^=== |fsverity'

@@ -374,8 +374,9 @@ type RepairStep struct {
 	Status   FixStatus `json:"status"`
 	// Reason says why it was skipped or reverted.
 	Reason string `json:"reason,omitempty"`
-	// Support says so where only runs that did not fail show that a fix that was made
-	// does no harm; it is empty where files, a trace or what the runs import show it, too.
+	// Support says that no run touched what a fix that was made removes, or, where neither
+	// files nor a trace nor what the runs import show that it does no harm, that only runs
+	// that did not fail show it. It is empty otherwise.
 	Support string `json:"support,omitempty"`
 	// Saved is the actual difference in bytes on disk, nil where it was not
 	// measured alone.

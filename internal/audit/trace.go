@@ -58,6 +58,26 @@ func Trace(ctx context.Context, env *host.Env, name string, o TraceOptions) (*wh
 	return t.out, nil
 }
 
+// TracedRun is a traced run of an image: the command, its result, and the process that it
+// is judged as.
+type TracedRun struct {
+	Command build.Command
+	Result  build.RunResult
+	Process whittle.Process
+}
+
+// TraceOf says what runs that were traced touched of an image that was read.
+func TraceOf(s *Subject, all []TracedRun) (*whittle.Trace, error) {
+	t := newTraced(s)
+	for _, r := range all {
+		if err := t.note(r.Command, r.Result, r.Process); err != nil {
+			return nil, err
+		}
+	}
+	t.finish()
+	return t.out, nil
+}
+
 // workload is what is run in an image.
 type workload struct {
 	env     *host.Env
@@ -78,8 +98,8 @@ func readWorkload(env *host.Env, o TraceOptions) (*workload, error) {
 
 // trace runs the workload in an image that was read.
 func (w *workload) trace(ctx context.Context, s *Subject, name string) (*traced, error) {
-	t := &traced{workload: w, subject: s, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: imageFacts(s.Image), Runs: []whittle.TraceRun{}},
-		touched: map[string]whittle.Touch{}, missing: map[string]bool{}}
+	t := newTraced(s)
+	t.workload = w
 	return t, t.run(ctx, name)
 }
 
@@ -115,6 +135,11 @@ type traced struct {
 	// touched and missing are absolute paths, of all runs.
 	touched map[string]whittle.Touch
 	missing map[string]bool
+}
+
+func newTraced(s *Subject) *traced {
+	return &traced{subject: s, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: imageFacts(s.Image), Runs: []whittle.TraceRun{}},
+		touched: map[string]whittle.Touch{}, missing: map[string]bool{}}
 }
 
 func (t *traced) run(ctx context.Context, name string) error {

@@ -34,12 +34,17 @@ type Bench struct {
 	Inputs *inputs.Set
 	// Sources are the Dockerfiles by variant.
 	Sources map[string][]byte
+	// Unpacked is how long unpacking the images took in the last study, in seconds, by
+	// variant: of those that are still the same.
+	Unpacked map[string]float64
 	// Quick builds with the cache, and skips the measured rebuilds and the zstd sizes.
 	Quick bool
 	// Offline does not ask a registry for a frontend.
 	Offline bool
 	// Usual is how long builds took in the last study, by variant.
 	Usual map[string]time.Duration
+	// Trace traces the runs of images where that can be done: see [Bench.Traced].
+	Trace bool
 	// Bandwidths are those at which the time to ready is shown.
 	Bandwidths []whittle.Bandwidth
 
@@ -47,6 +52,7 @@ type Bench struct {
 	unpacked ready.Known // layers, so far
 	// unpackedFirst is the first image whose time to ready was asked for.
 	unpackedFirst *whittle.Variant
+	traced        map[string][]audit.TracedRun // by variant
 	// trial says that it builds a copy of the project, whose cache is put nowhere.
 	trial bool
 }
@@ -60,7 +66,7 @@ type engine struct {
 // New is a bench of a project, with the usual bandwidths. Its engine is opened when the
 // first build needs it.
 func New(env *host.Env, p *project.Project) *Bench {
-	return &Bench{Env: env, Project: p, Bandwidths: whittle.Bandwidths(), Sources: map[string][]byte{}, Usual: map[string]time.Duration{}, unpacked: ready.Known{}, engine: &engine{warmed: map[string]bool{}}}
+	return &Bench{Env: env, Project: p, Bandwidths: whittle.Bandwidths(), Sources: map[string][]byte{}, Usual: map[string]time.Duration{}, Unpacked: map[string]float64{}, unpacked: ready.Known{}, traced: map[string][]audit.TracedRun{}, engine: &engine{warmed: map[string]bool{}}}
 }
 
 // IsOpen says that a build engine was needed, and is there.
@@ -80,6 +86,7 @@ func (b *Bench) InFolder(dir string, out outdir.Folder, sources map[string][]byt
 	here.Dir = dir
 	next.Project, next.Out, next.Sources, next.Quick, next.trial = &here, out, sources, true, true
 	next.Usual = nil // the cache makes them faster
+	next.Trace, next.Unpacked = false, nil
 	return &next
 }
 

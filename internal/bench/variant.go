@@ -261,19 +261,16 @@ func (b *Bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 	for i := range jobs {
 		jobs[i] = job{commands[i], process, nil}
 	}
-	jobs, commands = append(jobs, own...), nil
+	jobs = append(jobs, own...)
 	sites := f.PackageSites()
 	for i := range jobs {
 		jobs[i].Sites = sites
-		commands = append(commands, jobs[i].Command)
 	}
 	var results []build.RunResult
-	if b.engine.builder == nil {
-		commands = nil
-	}
-	if len(commands) > 0 {
-		b.Env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(commands)))
-		if results, err = b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.Env.Listener()}); err != nil {
+	t := b.tracing(img.Config().Platform(), out)
+	if len(jobs) > 0 && b.engine.builder != nil {
+		b.Env.Listener().Step(fmt.Sprintf("variant %s: running %d commands", out.Name, len(jobs)))
+		if results, err = t.run(ctx, d, jobs, b.runner(log)); err != nil {
 			return fmt.Errorf("running the image: %w", err)
 		}
 	}
@@ -281,17 +278,19 @@ func (b *Bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 		return err
 	}
 	if b.Project.Test != nil && b.engine.builder != nil && !v.OnlyBase {
-		test := build.Command{Name: runs.Tests, Args: b.Project.Test.Command, Timeout: runs.TestsLimit}
-		tests := []build.Command{test}
+		tests := []build.Command{{Name: runs.Tests, Args: b.Project.Test.Command, Timeout: runs.TestsLimit}}
 		if err := b.Inputs.SetStartEnvironment(tests, nil, start); err != nil {
 			return err
 		}
-		found, err := b.test(ctx, d, process, tests[0], log)
+		test := job{tests[0], process, nil}
+		b.Env.Listener().Step("running the project's tests in " + d.Dockerfile)
+		found, err := t.run(ctx, d, []job{test}, b.testRunner(process, log))
 		if err != nil {
 			return err
 		}
-		jobs, results = append(jobs, job{test, process, nil}), append(results, found)
+		jobs, results = append(jobs, test), append(results, found...)
 	}
+	t.keep()
 	out.Run = b.judge(jobs, results)
 	owners := f.FileOwners()
 	for i := range out.Run.Commands {
@@ -303,6 +302,21 @@ func (b *Bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 		out.Run.Note += "; name what has to work in whittle.yaml (run:)"
 	}
 	return nil
+}
+
+// runner runs commands with the engine.
+func (b *Bench) runner(log io.Writer) runner {
+	return func(ctx context.Context, d build.Definition, commands []build.Command) ([]build.RunResult, error) {
+		return b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.Env.Listener()})
+	}
+}
+
+// testRunner runs the project's tests, in a layer on top of the image.
+func (b *Bench) testRunner(process whittle.Process, log io.Writer) runner {
+	return func(ctx context.Context, d build.Definition, commands []build.Command) ([]build.RunResult, error) {
+		r, err := runs.InTests{Project: b.Project, Process: process, Command: commands[0], Skip: b.OwnFolder, Log: log, Shown: b.Env.Listener()}.Run(ctx, b.engine.builder, d)
+		return []build.RunResult{r}, err
+	}
 }
 
 // check checks the image's files, and compares the verdicts with the runs.

@@ -52,6 +52,7 @@ func Fix(ctx context.Context, env *host.Env, o FixOptions) (*whittle.Repair, err
 	if err != nil {
 		return nil, err
 	}
+	o.StudyOptions.Fix = o.Verify // the runs before the fixes are traced
 	s, err := openBuilt(ctx, env, o.StudyOptions)
 	if err != nil {
 		return nil, err

@@ -417,11 +417,16 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 	return p.removeStale()
 }
 
-// support says so where only runs that did not fail show that a fix does no harm: with
-// more than a low risk, files do not show it, and nothing was noted in the runs that does:
-// a trace, or what they import. A fix for a failure is for the runs.
+// support says what shows, besides the files, that a fix of more than low risk does no
+// harm: a trace and what the runs imported, or only that no run failed. A fix for a
+// failure is for the runs.
 func support(f *whittle.Finding, unimported bool) string {
-	if f.Breaks || f.Untouched || unimported || f.Risk.AtMost(whittle.RiskLow) {
+	switch {
+	case f.Untouched && unimported:
+		return "no run imported what it removes, and none touched a file of it"
+	case f.Untouched:
+		return "no traced run touched a file that it removes"
+	case f.Breaks || unimported || f.Risk.AtMost(whittle.RiskLow):
 		return ""
 	}
 	return "only runs that did not fail show that it does no harm"

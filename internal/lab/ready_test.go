@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,5 +84,26 @@ func TestReadyQuick(t *testing.T) {
 	}
 	if first.Start == nil || first.Start.Runs != 1 || first.Start.Cold != nil {
 		t.Errorf("the first: %+v", first.Start)
+	}
+}
+
+// TestReadyAgain: a quick study of an image that is as it was in the last one does not
+// unpack it again.
+func TestReadyAgain(t *testing.T) {
+	e := &toyEngine{fakeEngine: fakeEngine{t: t}, runs: func(string) bool { return true }, seconds: func(string) float64 { return 2 }}
+	dir := toyProject(t, map[string]string{"Dockerfile": toyDockerfile})
+	var unpack []float64
+	for i, more := range []string{"", "", "RUN mk opt/d 5000\n"} {
+		imagetest.Must(t, whittle.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(toyDockerfile+more)))
+		s, err := Study(t.Context(), toyEnv(e), StudyOptions{Dir: dir, Quick: true})
+		imagetest.Must(t, err)
+		r := s.Variants[0].Ready
+		if r == nil || r.Unpack == nil || r.Start == nil {
+			t.Fatalf("%d: %+v", i, r)
+		}
+		unpack = append(unpack, *r.Unpack)
+	}
+	if unpack[0] != unpack[1] || unpack[1] == unpack[2] {
+		t.Errorf("unpacking took %v", unpack)
 	}
 }

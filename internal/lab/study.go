@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/states"
 )
 
@@ -101,6 +102,8 @@ type study struct {
 	variants []whittle.Variant
 	// images are the images that stand in for a build, by variant.
 	images map[string]string
+	// traces say what the runs of the images touched, by variant, where that is known.
+	traces map[string]*whittle.Trace
 }
 
 func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error) {
@@ -121,8 +124,8 @@ func newStudy(ctx context.Context, env *host.Env, o StudyOptions) (*study, error
 	if err := selectVariants(p, o.Only); err != nil {
 		return nil, err
 	}
-	s := &study{bench: bench.New(env, p), o: o, others: otherDockerfiles(all, p.Variants)}
-	s.bench.Quick, s.bench.Offline = o.Quick, o.Offline
+	s := &study{bench: bench.New(env, p), o: o, traces: map[string]*whittle.Trace{}, others: otherDockerfiles(all, p.Variants)}
+	s.bench.Quick, s.bench.Offline, s.bench.Trace = o.Quick, o.Offline, o.Fix && o.Trace == nil
 	if len(o.Bandwidths) > 0 {
 		s.bench.Bandwidths = o.Bandwidths
 	}
@@ -258,14 +261,13 @@ func (s *study) buildAll(ctx context.Context) error {
 				return s.stopped(err)
 			}
 		}
-		if last, ok := s.bench.Out.Load(v.Name, s.digestOf(ctx)); ok && last.Build.Cold != s.o.Quick {
-			s.bench.Usual[v.Name] = time.Duration(last.Build.Seconds * float64(time.Second))
-		}
+		last, image := s.last(ctx, v.Name)
 		s.bench.Env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.Project.Variants), v.Dockerfile))
 		out, err := s.bench.BuildAndRun(ctx, v)
 		if err != nil {
 			return s.interrupted(v, err)
 		}
+		s.noteUnpacked(ctx, out, last, image)
 		out.Fingerprint = print
 		if err := s.bench.Out.Save(out, s.bench.Sources[v.Name], s.digestOf(ctx)); err != nil {
 			return err
@@ -277,6 +279,33 @@ func (s *study) buildAll(ctx context.Context) error {
 	}
 	slices.SortFunc(s.variants, func(a, b whittle.Variant) int { return at(a) - at(b) })
 	return nil
+}
+
+// last is a variant of the last study, with the digest of its image; nil if there is none.
+func (s *study) last(ctx context.Context, name string) (*whittle.Variant, whittle.Digest) {
+	var image whittle.Digest
+	last, ok := s.bench.Out.Load(name, func(archive string) (digest whittle.Digest, err error) {
+		image, err = s.digestOf(ctx)(archive)
+		return image, err
+	})
+	if !ok {
+		return nil, ""
+	}
+	if last.Build.Cold != s.o.Quick {
+		s.bench.Usual[name] = time.Duration(last.Build.Seconds * float64(time.Second))
+	}
+	return last, image
+}
+
+// noteUnpacked notes how long unpacking the image of a variant took in the last study, if
+// it is the same image.
+func (s *study) noteUnpacked(ctx context.Context, v, last *whittle.Variant, image whittle.Digest) {
+	if last == nil || last.Ready == nil || last.Ready.Unpack == nil || last.Ready.UnpackOf != "" || v.Build.Status != whittle.Built {
+		return
+	}
+	if now, err := s.digestOf(ctx)(s.bench.Out.Path(v.Build.Archive)); err == nil && now == image {
+		s.bench.Unpacked[v.Name] = *last.Ready.Unpack
+	}
 }
 
 // loadFinished loads a variant of an earlier study, whose fingerprint must be
@@ -328,6 +357,9 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 			return subjects, fmt.Errorf("variant %s: %w", v.Name, err)
 		}
 		subjects[i] = sub
+		if err := s.readTrace(v, sub); err != nil {
+			return subjects, err
+		}
 		v.Inspect = sub.Inspection()
 		v.Inspect.Image.Ref = v.Name
 		if note := strangeNote(v, sub); note != "" {
@@ -336,6 +368,27 @@ func (s *study) readAll(ctx context.Context) ([]*audit.Subject, error) {
 		v.Download.Gzip = v.Inspect.Sizes.Download
 	}
 	return subjects, nil
+}
+
+// readTrace reads what the runs of a variant's image touched, now or when it was built. A
+// trace of runs that failed says nothing about what is needed.
+func (s *study) readTrace(v *whittle.Variant, image *audit.Subject) error {
+	if !s.bench.Trace || !runs.SeenRunning(v) {
+		return nil
+	}
+	digest := image.Image.Ref().Digest
+	if all := s.bench.Traced(v.Name); len(all) > 0 {
+		t, err := audit.TraceOf(image, all)
+		if err != nil {
+			return fmt.Errorf("variant %s: %w", v.Name, err)
+		}
+		s.traces[v.Name] = t
+		return s.bench.Out.SaveTrace(v.Name, digest, t)
+	}
+	if t := s.bench.Out.Trace(v.Name, digest); t != nil {
+		s.traces[v.Name] = t
+	}
+	return nil
 }
 
 func (s *study) report(subjects []*audit.Subject) *whittle.Study {

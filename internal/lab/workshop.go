@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/outdir"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/states"
 )
 
@@ -29,10 +31,12 @@ type workshop struct {
 	guard  bool   // see [audit.AdviseOptions]
 	// risk is the highest risk of the fixes that a forecast assumes; empty is low.
 	risk whittle.Risk
-	// objective is what fixes are judged by, trace is of the project's image: see
-	// [StudyOptions].
+	// objective is what fixes are judged by: see [StudyOptions].
 	objective string
-	trace     *whittle.Trace
+	// traces say what the runs of the first image of each variant touched that was seen to
+	// run; trace is of the project's image, and was given: see [StudyOptions].
+	traces map[string]*whittle.Trace
+	trace  *whittle.Trace
 	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
 	builds int
@@ -63,7 +67,7 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built become
 // the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
+	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, traces: s.traces, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
 	from := s.bench.Project.Dir
 	dir, err := os.MkdirTemp(s.bench.Out.Dir, outdir.WorkPattern)
 	if err != nil {
@@ -143,6 +147,7 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, err
 	}
 	in := w.bench.InFolder(w.copy.Dir, out, map[string][]byte{v.Name: source})
+	in.Trace = w.bench.Trace && w.traces[v.Name] == nil
 	w.bench.Env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.BuildAndRun(ctx, v)
 	if err != nil {
@@ -157,10 +162,28 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		}
 		made.Inspect = img.Inspection()
 		made.Inspect.Image.Ref = v.Name
+		err = w.readTrace(img, in.Traced(v.Name), made)
 		img.Close()
+		if err != nil {
+			return nil, err
+		}
 	}
 	w.trials[key] = t
 	return t, nil
+}
+
+// readTrace reads what the runs of an image touched that was made where the one at the
+// start was not seen to run.
+func (w *workshop) readTrace(image *audit.Subject, all []audit.TracedRun, v *whittle.Variant) error {
+	if len(all) == 0 || !runs.SeenRunning(v) {
+		return nil
+	}
+	t, err := audit.TraceOf(image, all)
+	if err != nil {
+		return fmt.Errorf("variant %s: %w", v.Name, err)
+	}
+	w.traces[v.Name] = t
+	return nil
 }
 
 // dockerfile is the text of a variant's Dockerfile in the copy. If the file is
@@ -200,7 +223,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: w.trace, Ignores: w.bench.Project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: cmp.Or(w.trace, w.traces[v.Name]), Ignores: w.bench.Project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
 	for _, c := range w.bench.Project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}

@@ -1,6 +1,7 @@
 package outdir
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -103,6 +104,43 @@ func (f Folder) Load(name string, digest func(archive string) (whittle.Digest, e
 		return nil, false
 	}
 	return v, true
+}
+
+func tracePath(variant string) string { return filepath.Join("variants", variant+".trace.json") }
+
+// traceSeal is the authentication code of a trace of an image under the user's key.
+func traceSeal(key, text []byte, image whittle.Digest) string {
+	h := hmac.New(sha256.New, key)
+	fmt.Fprintf(h, "whittle trace 1 %d %s\n", len(text), image)
+	h.Write(text)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// SaveTrace writes the trace of a variant's image: its seal, a new line, its JSON.
+func (f Folder) SaveTrace(variant string, image whittle.Digest, t *whittle.Trace) error {
+	text, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("keeping the trace of variant %s: %w", variant, err)
+	}
+	return whittle.Folder(f.Dir).Write(filepath.ToSlash(tracePath(variant)), append([]byte(traceSeal(f.key, text, image)+"\n"), text...), 0o644)
+}
+
+// Trace reads the trace of a variant's image, nil unless its seal proves that it was made
+// with this user's key for the image with that digest.
+func (f Folder) Trace(variant string, image whittle.Digest) *whittle.Trace {
+	all, err := whittle.Folder(f.Dir).Read(filepath.ToSlash(tracePath(variant)), whittle.MaxTrace)
+	if err != nil {
+		return nil
+	}
+	seal, text, _ := bytes.Cut(all, []byte("\n"))
+	if !hmac.Equal([]byte(traceSeal(f.key, text, image)), seal) {
+		return nil
+	}
+	t, err := whittle.ReadTrace(text)
+	if err != nil {
+		return nil
+	}
+	return t
 }
 
 // ArchivePath is the path of a variant's image in the study's folder.

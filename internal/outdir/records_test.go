@@ -154,3 +154,33 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// TestTraceKept: a trace is read for the image that it is of, and not if anybody else
+// wrote it.
+func TestTraceKept(t *testing.T) {
+	dir := t.TempDir()
+	mkdir(t, filepath.Join(dir, "variants"))
+	f := At(dir, []byte("key"))
+	one, other := whittle.DigestOf([]byte("one")), whittle.DigestOf([]byte("other"))
+	trace := &whittle.Trace{Schema: whittle.TraceSchema, Touched: []whittle.TouchedPath{{Path: "/a", How: whittle.TouchOpen}}}
+	if err := f.SaveTrace("app", one, trace); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Trace("app", one); got == nil || !got.Touches("/a") {
+		t.Errorf("%+v", got)
+	}
+	if f.Trace("app", other) != nil || f.Trace("other", one) != nil || At(f.Dir, []byte("other")).Trace("app", one) != nil {
+		t.Error("a trace of another image, variant or user was read")
+	}
+	at := f.Path(tracePath("app"))
+	text, err := os.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at, bytes.Replace(text, []byte(`"/a"`), []byte(`"/b"`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if f.Trace("app", one) != nil {
+		t.Error("a changed trace was read")
+	}
+}

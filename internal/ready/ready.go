@@ -62,6 +62,15 @@ func Like(v, other *whittle.Variant, bandwidths []whittle.Bandwidth) *whittle.Re
 	return r
 }
 
+// Before is the time to ready of a variant whose image took some seconds to unpack when
+// it was measured before.
+func Before(v *whittle.Variant, seconds float64, bandwidths []whittle.Bandwidth) *whittle.Ready {
+	r := Started(v)
+	r.Unpack = &seconds
+	r.At(bandwidths)
+	return r
+}
+
 // StartUp are the medians of a start's runs, nil without any.
 func StartUp(run *whittle.CommandRun) *whittle.StartUp {
 	if run == nil || len(run.Seconds) == 0 {

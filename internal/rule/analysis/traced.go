@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -30,8 +31,14 @@ func newTraced(f *Facts) *Traced {
 	}
 	t.how = make([]whittle.Touch, len(f.Ledger.Items))
 	for _, n := range f.Ledger.Tree.Nodes {
-		if n.Item >= 0 {
+		if _, list := entryPointsOf(n.Path); n.Item >= 0 && !list {
 			t.how[n.Item] |= f.Trace.How(n.Path)
+		}
+	}
+	lists := map[string]int{} // that were read, by distribution
+	for _, p := range f.Trace.Touched {
+		if name, ok := entryPointsOf(p.Path); ok {
+			lists[name]++
 		}
 	}
 	files, bytes := map[whittle.Owner]int{}, map[whittle.Owner]int64{}
@@ -43,11 +50,24 @@ func newTraced(f *Facts) *Traced {
 	}
 	for _, o := range f.Trace.Owners {
 		t.same[o.Owner] = files[o.Owner] == o.Files && bytes[o.Owner] == o.Bytes
-		if o.Ecosystem == "pypi" && o.TouchedFiles > 0 {
-			t.used[pep.Normalize(o.Name)] = true
+		if name := pep.Normalize(o.Name); o.Ecosystem == "pypi" && o.TouchedFiles > lists[name] {
+			t.used[name] = true
 		}
 	}
 	return t
+}
+
+// entryPointsOf is the distribution whose list of entry points a path is. Whoever looks for
+// plug-ins, as pytest and Flask do, reads the lists of all distributions, so that it is
+// no use of one. What is found there and loaded is touched itself.
+func entryPointsOf(at string) (name string, ok bool) {
+	dir, base := path.Split(at)
+	stem, ok := strings.CutSuffix(path.Base(dir), ".dist-info")
+	if !ok || base != "entry_points.txt" {
+		return "", false
+	}
+	name, _, _ = strings.Cut(stem, "-")
+	return pep.Normalize(name), true
 }
 
 // Item says that an item was touched: it is never proposed to go.

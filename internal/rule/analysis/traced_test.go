@@ -43,6 +43,8 @@ func TestTraced(t *testing.T) {
 		"more files there":           {trace(0, whittle.TraceOwner{Owner: beta, Files: 2, Bytes: 4}), 2, false, false, false},
 		"other bytes":                {trace(0, whittle.TraceOwner{Owner: beta, Files: 1, Bytes: 5}), 2, false, false, false},
 		"alpha of another version":   {&whittle.Trace{Runs: runs, Owners: []whittle.TraceOwner{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "alpha-x", Version: "9"}, TouchedFiles: 1}, same}}, 0, false, true, true},
+		"a list of entry points":     {trace(1, same, "/site/Alpha_X-1.dist-info/entry_points.txt"), 0, false, true, false},
+		"that, and more":             {trace(2, same, "/site/Alpha_X-1.dist-info/METADATA", "/site/Alpha_X-1.dist-info/entry_points.txt"), 0, false, true, true},
 		"a system package of a name": {&whittle.Trace{Runs: runs, Owners: []whittle.TraceOwner{{Owner: whittle.Owner{Ecosystem: "deb", Name: "alpha-x"}, TouchedFiles: 1}, same}}, 0, false, true, false},
 	} {
 		traced := newTraced(facts(c.trace))
