@@ -26,6 +26,7 @@ type app struct {
 	json, quiet bool
 	color       string
 	project     string   // the folder of the project that the result is about
+	written     string   // the file of the result as JSON
 	sources     string   // the folder that the files of findings are relative to
 	again       []string // the options that say what of it, for the next command
 	platform    *whittle.Platform

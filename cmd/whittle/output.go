@@ -126,6 +126,9 @@ func (o *output[T]) write(result T) error {
 		if err := commandline.Put(f.Name, b.String()); err != nil {
 			return err
 		}
+		if f.format == formatJSON {
+			o.app.written = f.name
+		}
 	}
 	onGitHub := o.outputs != nil && os.Getenv("GITHUB_ACTIONS") == "true"
 	if onGitHub && o.printed() == formatText { // others are for programs

@@ -12,7 +12,7 @@ import (
 
 // style is how text is printed on standard output.
 func (a *app) style() page.Style {
-	return page.Style{Color: commandline.Colored(a.color, a.out, os.Environ()), Width: commandline.Columns(a.out, os.Getenv("COLUMNS")), Project: a.project, Options: a.options()}
+	return page.Style{Color: commandline.Colored(a.color, a.out, os.Environ()), Width: commandline.Columns(a.out, os.Getenv("COLUMNS")), Project: a.project, Options: a.options(), Written: a.written}
 }
 
 // repeated are the options that a command about the project repeats to be about

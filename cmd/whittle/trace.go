@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -43,10 +45,7 @@ func traceCommand(a *app) *cobra.Command {
 		Long:  traceLong,
 		Args:  oneImage(`whittle trace app:1.0 --command "app --help"`, "run it for each of them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
-				return err
-			}
-			if err := runs.complete(); err != nil {
+			if err := cmp.Or(unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"), runs.complete()); err != nil {
 				return err
 			}
 			env, err := a.env()
@@ -57,15 +56,10 @@ func traceCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := out.write(t); err != nil {
+			if err := out.write(t); err != nil || !slices.ContainsFunc(t.Runs, func(r whittle.TraceRun) bool { return r.Problem != "" }) {
 				return err
 			}
-			for _, r := range t.Runs {
-				if r.Problem != "" {
-					return errNo
-				}
-			}
-			return nil
+			return errNo
 		},
 	}
 	f := cmd.Flags()

@@ -18,15 +18,16 @@ const (
 
 // TraceText writes for a terminal what commands touched.
 func TraceText(w io.Writer, t *whittle.Trace, st page.Style) error {
-	return page.WriteText(w, traceDoc(t, st.Verbose), st)
+	return page.WriteText(w, traceDoc(t, st.Verbose, st.Written), st)
 }
 
 // TraceMarkdown writes it as Markdown.
 func TraceMarkdown(w io.Writer, t *whittle.Trace, all bool) error {
-	return page.WriteMarkdown(w, traceDoc(t, all))
+	return page.WriteMarkdown(w, traceDoc(t, all, ""))
 }
 
-func traceDoc(t *whittle.Trace, all bool) page.Document {
+// traceDoc shows a trace, which may be in a file, too.
+func traceDoc(t *whittle.Trace, all bool, file string) page.Document {
 	var d page.Document
 	d.Add(page.Heading{Level: 1, Text: traceTitle(t)},
 		page.Para("Touched: opened, executed, or asked for its properties, by any process of the runs. What no run touched may be needed by what did not run."),
@@ -50,7 +51,11 @@ func traceDoc(t *whittle.Trace, all bool) page.Document {
 	if len(t.Notes) > 0 {
 		d.Add(page.Heading{Level: 2, Text: "To know"}, page.List(t.Notes))
 	}
-	d.Next(page.OfImage("what could be smaller", t.Image.Ref, "advise"))
+	next := []string{"advise"}
+	if file != "" {
+		next = append(next, "--trace", file)
+	}
+	d.Next(page.OfImage("what could be smaller", t.Image.Ref, next...))
 	return d
 }
 

@@ -146,3 +146,16 @@ func FuzzTrace(f *testing.F) {
 		}
 	})
 }
+
+// TestTraceNext: the command to type next takes the trace where it is in a file.
+func TestTraceNext(t *testing.T) {
+	for file, want := range map[string]string{"": "whittle advise ", "t.json": "whittle advise --trace t.json "} {
+		var b bytes.Buffer
+		if err := TraceText(&b, traceValue(), page.Style{Written: file}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in:\n%s", want, b.String())
+		}
+	}
+}

@@ -25,6 +25,9 @@ type Style struct {
 	// Options are those that say what was looked at, each as --NAME=VALUE: the
 	// command to type next repeats them.
 	Options []string
+	// Written is the file of the result as JSON, for the command to type next; empty
+	// where there is none.
+	Written string
 }
 
 type textPrinter struct {
