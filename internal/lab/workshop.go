@@ -37,6 +37,8 @@ type workshop struct {
 	// run; trace is of the project's image, and was given: see [StudyOptions].
 	traces map[string]*whittle.Trace
 	trace  *whittle.Trace
+	// traced counts the trials that were traced, by variant.
+	traced map[string]int
 	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
 	builds int
@@ -44,6 +46,10 @@ type workshop struct {
 	remade  map[string]remade
 	ignored map[string][]whittle.Ignored // in the images at the start, by variant
 }
+
+// tracedTrials is how many trials of a variant are traced until one runs: what fails runs
+// twice.
+const tracedTrials = 2
 
 // state is a state of the project that a trial has built.
 type state = states.State
@@ -67,7 +73,7 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built become
 // the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, traces: s.traces, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
+	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, traces: s.traces, traced: map[string]int{}, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
 	from := s.bench.Project.Dir
 	dir, err := os.MkdirTemp(s.bench.Out.Dir, outdir.WorkPattern)
 	if err != nil {
@@ -147,7 +153,9 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		return nil, err
 	}
 	in := w.bench.InFolder(w.copy.Dir, out, map[string][]byte{v.Name: source})
-	in.Trace = w.bench.Trace && w.traces[v.Name] == nil
+	if in.Trace = w.bench.Trace && w.traces[v.Name] == nil && w.traced[v.Name] < tracedTrials; in.Trace {
+		w.traced[v.Name]++
+	}
 	w.bench.Env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
 	made, err := in.BuildAndRun(ctx, v)
 	if err != nil {
