@@ -34,22 +34,24 @@ func TestTooRisky(t *testing.T) {
 }
 
 // TestSupport: a fix of more than low risk says that only runs show that it does no harm,
-// unless a trace does, or it repairs a run.
+// unless a trace does, what the runs import does, or it repairs a run. With a trace it
+// says that no run touched what it removes.
 func TestSupport(t *testing.T) {
 	for _, c := range []struct {
 		finding    whittle.Finding
 		unimported bool
-		want       bool
+		want       string
 	}{
-		{whittle.Finding{Risk: whittle.RiskNone}, false, false},
-		{whittle.Finding{Risk: whittle.RiskLow}, false, false},
-		{whittle.Finding{Risk: whittle.RiskMedium}, false, true},
-		{whittle.Finding{Risk: whittle.RiskHigh}, false, true},
-		{whittle.Finding{Risk: whittle.RiskMedium, Untouched: true}, false, false},
-		{whittle.Finding{Risk: whittle.RiskMedium}, true, false},
-		{whittle.Finding{Risk: whittle.RiskHigh, Breaks: true}, false, false},
+		{whittle.Finding{Risk: whittle.RiskNone}, false, ""},
+		{whittle.Finding{Risk: whittle.RiskLow}, false, ""},
+		{whittle.Finding{Risk: whittle.RiskMedium}, false, "only runs that did not fail show that it does no harm"},
+		{whittle.Finding{Risk: whittle.RiskHigh}, false, "only runs that did not fail show that it does no harm"},
+		{whittle.Finding{Risk: whittle.RiskMedium, Untouched: true}, false, "no traced run touched a file that it removes"},
+		{whittle.Finding{Risk: whittle.RiskLow, Untouched: true}, true, "no run imported what it removes, and none touched a file of it"},
+		{whittle.Finding{Risk: whittle.RiskMedium}, true, ""},
+		{whittle.Finding{Risk: whittle.RiskHigh, Breaks: true}, false, ""},
 	} {
-		if got := support(&c.finding, c.unimported); (got != "") != c.want {
+		if got := support(&c.finding, c.unimported); got != c.want {
 			t.Errorf("%+v: %q", c.finding, got)
 		}
 	}
