@@ -282,42 +282,5 @@ func (t *traced) finish() {
 	out.Missing = slices.AppendSeq([]string{}, maps.Keys(t.missing))
 	slices.Sort(out.Missing)
 	slices.Sort(out.Notes)
-	out.Owners = t.owners()
-}
-
-// owners says how much of what each owner brought was touched: of a file with several
-// names, any of them.
-func (t *traced) owners() []whittle.TraceOwner {
-	a := t.subject.Account
-	how := make([]whittle.Touch, len(a.Ledger.Items))
-	for _, n := range a.Ledger.Tree.Nodes {
-		if n.Item >= 0 {
-			how[n.Item] |= t.touched["/"+n.Path]
-		}
-	}
-	out := make([]whittle.TraceOwner, len(a.Owners))
-	for i := range out {
-		out[i].Owner = a.Owners[i]
-	}
-	for i, it := range a.Ledger.Items {
-		if it.Cause != whittle.Visible {
-			continue
-		}
-		o := &out[a.Owner[i]]
-		o.Files++
-		o.Bytes += it.Bytes
-		if how[i] != 0 {
-			o.TouchedFiles++
-			o.TouchedBytes += it.Bytes
-		}
-		if how[i].Read() {
-			o.ReadFiles++
-			o.ReadBytes += it.Bytes
-		}
-	}
-	out = slices.DeleteFunc(out, func(o whittle.TraceOwner) bool { return o.Files == 0 })
-	slices.SortFunc(out, func(a, b whittle.TraceOwner) int {
-		return cmp.Or(strings.Compare(a.Ecosystem, b.Ecosystem), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
-	})
-	return out
+	out.Owners = t.subject.Account.Touched(t.touched)
 }
