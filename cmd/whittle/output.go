@@ -126,8 +126,8 @@ func (o *output[T]) write(result T) error {
 		if err := commandline.Put(f.Name, b.String()); err != nil {
 			return err
 		}
-		if f.format == formatJSON {
-			o.app.written = f.name
+		if f.Format == formatJSON {
+			o.app.written = f.Name
 		}
 	}
 	onGitHub := o.outputs != nil && os.Getenv("GITHUB_ACTIONS") == "true"
