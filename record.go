@@ -65,15 +65,6 @@ type RecordFinding struct {
 	Saving      Saving `json:"saving"`
 }
 
-// RecordFindings are findings as a record keeps them.
-func RecordFindings(all []Finding) []RecordFinding {
-	out := make([]RecordFinding, 0, len(all))
-	for i := range all {
-		out = append(out, RecordFinding{all[i].Rule, all[i].Fingerprint, all[i].Saving})
-	}
-	return out
-}
-
 // HistoryList has records, the newest first. Its JSON form is the contract
 // whittle.history/v1.
 type HistoryList struct {

@@ -94,7 +94,7 @@ func (r *Recording) Add(image *whittle.Baseline, categories []whittle.CategoryRo
 	if !r.On {
 		return
 	}
-	record := &whittle.Record{RecordRow: r.origin, Image: image, Categories: categories, Findings: whittle.RecordFindings(findings)}
+	record := &whittle.Record{RecordRow: r.origin, Image: image, Categories: categories, Findings: recorded(findings)}
 	record.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	record.Ref, record.Digest, record.Platform, record.Sizes, record.Files, record.Startup, record.Build = image.Ref, image.Digest, image.Platform, image.Sizes, image.Files, image.Startup, image.Build
 	if more != nil {
@@ -116,6 +116,15 @@ func (r *Recording) Inspect(ctx context.Context, env *host.Env, image string, o 
 		r.Add(s.Baseline(), in.Categories, nil, nil)
 	}
 	return in, err
+}
+
+// recorded are findings as a record keeps them.
+func recorded(all []whittle.Finding) []whittle.RecordFinding {
+	out := make([]whittle.RecordFinding, 0, len(all))
+	for i := range all {
+		out = append(out, whittle.RecordFinding{Rule: all[i].Rule, Fingerprint: all[i].Fingerprint, Saving: all[i].Saving})
+	}
+	return out
 }
 
 // Last changes the record that was added last; without one it does nothing.
