@@ -54,6 +54,7 @@ func All() []analysis.Rule {
 		distribution.DuplicateLibpq(),
 		sitepackages.PythonTests(),
 		sitepackages.PythonBytecode(),
+		sitepackages.MissingBytecode(),
 		sitepackages.StripDebug(),
 		sitepackages.StaticLibraries(),
 		layer.DocsAndLocales(),
