@@ -76,7 +76,7 @@ func systemNeed(p *distro.Installed) string {
 
 // system are the packages of [Distributions.AddSystem] while they are added.
 type system struct {
-	*Distributions
+	units    *Distributions
 	facts    SystemFacts
 	words    Vocabulary
 	mentions *mentions
@@ -90,7 +90,7 @@ type system struct {
 // AddSystem adds operating system packages as further units: unit n of the distributions'
 // number and on is the package of that position. All of one goes or nothing.
 func (d *Distributions) AddSystem(ctx context.Context, f SystemFacts) (err error) {
-	s := &system{Distributions: d, facts: f, first: len(d.Bytes), known: map[string][]int{}, modules: map[string][]int{}}
+	s := &system{units: d, facts: f, first: len(d.Bytes), known: map[string][]int{}, modules: map[string][]int{}}
 	packaged := filesOf(f.Packages)
 	s.words = NewVocabulary(f.Packages, s.first, shadowed(d.facts.Root, f.Contents.Process.Env, packaged))
 	if s.mentions, err = f.Contents.mentions(ctx, s.words, packaged); err != nil {
@@ -128,19 +128,19 @@ func (d *Distributions) AddSystem(ctx context.Context, f SystemFacts) (err error
 // within finds the distributions that packages brought, by their metadata: they stay and go
 // with them.
 func (s *system) within() {
-	for i := range s.dists {
-		n := s.bringer(&s.dists[i])
+	for i := range s.units.dists {
+		n := s.bringer(&s.units.dists[i])
 		if n < 0 {
 			continue
 		}
-		s.Within[i], s.Always[i], s.Left[i] = n, false, ""
-		s.Needs[i], s.Needs[n] = append(s.Needs[i], n), append(s.Needs[n], i)
-		if s.Needed[i] != "" {
-			s.Needed[n] = s.dists[i].Name + ": " + s.Needed[i]
+		s.units.Within[i], s.units.Always[i], s.units.Left[i] = n, false, ""
+		s.units.Needs[i], s.units.Needs[n] = append(s.units.Needs[i], n), append(s.units.Needs[n], i)
+		if s.units.Needed[i] != "" {
+			s.units.Needed[n] = s.units.dists[i].Name + ": " + s.units.Needed[i]
 		}
-		for _, p := range s.dists[i].Files {
-			if slices.Contains(s.of[p], n) {
-				s.of[p] = slices.DeleteFunc(s.of[p], func(o int) bool { return o == i })
+		for _, p := range s.units.dists[i].Files {
+			if slices.Contains(s.units.of[p], n) {
+				s.units.of[p] = slices.DeleteFunc(s.units.of[p], func(o int) bool { return o == i })
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (s *system) within() {
 // bringer is the package that has the metadata of a distribution, -1 without one.
 func (s *system) bringer(d *python.Distribution) int {
 	for _, p := range d.Files {
-		if of := s.of[p]; len(of) > 0 && (p == d.Record || path.Dir(p) == d.Record) && of[len(of)-1] >= s.first {
+		if of := s.units.of[p]; len(of) > 0 && (p == d.Record || path.Dir(p) == d.Record) && of[len(of)-1] >= s.first {
 			return of[len(of)-1]
 		}
 	}
@@ -166,7 +166,7 @@ func (s *system) dependencies() {
 		plugin := s.hasPlugins(p)
 		for _, names := range slices.Concat(p.Depends, p.Recommends) {
 			for _, name := range names {
-				s.Needs[s.first+i] = append(s.Needs[s.first+i], s.known[name]...)
+				s.units.Needs[s.first+i] = append(s.units.Needs[s.first+i], s.known[name]...)
 				if plugin {
 					s.plugin(s.first+i, name)
 				}
@@ -180,7 +180,7 @@ func (s *system) dependencies() {
 func (s *system) plugin(n int, dependency string) {
 	for _, x := range s.known[dependency] {
 		if name := s.facts.Packages[x-s.first].Name; name != "zlib1g" && systemNeed(&s.facts.Packages[x-s.first]) == "" {
-			s.Needs[x] = append(s.Needs[x], n)
+			s.units.Needs[x] = append(s.units.Needs[x], n)
 		}
 	}
 }
@@ -201,18 +201,18 @@ func (s *system) hasPlugins(p *distro.Installed) bool {
 // references notes which files use files of packages: by loading a library, by a link, or
 // by a name in their text.
 func (s *system) references() {
-	root := s.Distributions.facts.Root
+	root := s.units.facts.Root
 	for _, p := range root.Paths() {
 		if e, err := root.Lstat(p); err == nil && e.Kind == whittle.Symlink {
 			if to, _, ok := whittle.Follow(root, "", p); ok {
-				s.refers(p, s.of[to], "leads to a file of it")
+				s.refers(p, s.units.of[to], "leads to a file of it")
 				s.runs(p, to)
 			}
 			continue
 		}
 		s.refers(p, s.modules[fileLanguage(p)], "may load a module of it")
-		for _, lib := range s.Distributions.facts.Loaded(p) {
-			s.refers(p, s.of[lib], "loads a library of it")
+		for _, lib := range s.units.facts.Loaded(p) {
+			s.refers(p, s.units.of[lib], "loads a library of it")
 			s.runs(p, lib)
 		}
 		for _, word := range s.mentions.files[p] {
@@ -222,14 +222,14 @@ func (s *system) references() {
 	}
 	for _, word := range s.mentions.config {
 		for _, to := range slices.Concat(s.words[word], s.modules[interpreted(word)]) {
-			s.Needed[to] = "the image's configuration names " + word
+			s.units.Needed[to] = "the image's configuration names " + word
 		}
 	}
 }
 
 // runs notes that a file of no package uses an interpreter, which loads modules.
 func (s *system) runs(file, program string) {
-	if of := s.of[file]; len(of) == 0 || slices.Max(of) < s.first {
+	if of := s.units.of[file]; len(of) == 0 || slices.Max(of) < s.first {
 		s.refers(file, s.modules[interpreted(program)], "may load a module of it")
 	}
 }
@@ -237,15 +237,15 @@ func (s *system) runs(file, program string) {
 // refers notes that a file uses packages among some units: those that have the file need
 // them.
 func (s *system) refers(file string, units []int, how string) {
-	from := s.of[file]
+	from := s.units.of[file]
 	for _, to := range units {
 		switch {
 		case to < s.first || slices.Contains(from, to):
 		case len(from) == 0:
-			s.Needed[to] = "/" + file + " " + how
+			s.units.Needed[to] = "/" + file + " " + how
 		default:
 			for _, f := range from {
-				s.Needs[f] = append(s.Needs[f], to)
+				s.units.Needs[f] = append(s.units.Needs[f], to)
 			}
 		}
 	}
@@ -256,18 +256,18 @@ func (s *system) refers(file string, units []int, how string) {
 func (s *system) strangers() map[int]string {
 	only := s.folders()
 	out := map[int]string{}
-	for _, p := range s.Distributions.facts.Root.Paths() {
-		e, err := s.Distributions.facts.Root.Lstat(p)
-		if err != nil || e.Kind == whittle.Dir || len(s.of[p]) > 0 {
+	for _, p := range s.units.facts.Root.Paths() {
+		e, err := s.units.facts.Root.Lstat(p)
+		if err != nil || e.Kind == whittle.Dir || len(s.units.of[p]) > 0 {
 			continue
 		}
 		dir, name := path.Split(p)
 		dir = path.Clean(dir)
 		if path.Base(dir) == "__pycache__" {
 			module, _, _ := strings.Cut(name, ".")
-			if of := s.of[path.Join(path.Dir(dir), module+".py")]; len(of) == 1 && of[0] >= s.first {
-				s.of[p] = of
-				s.Paths[of[0]] = append(s.Paths[of[0]], p)
+			if of := s.units.of[path.Join(path.Dir(dir), module+".py")]; len(of) == 1 && of[0] >= s.first {
+				s.units.of[p] = of
+				s.units.Paths[of[0]] = append(s.units.Paths[of[0]], p)
 				continue
 			}
 		}
@@ -317,13 +317,13 @@ func (s *system) whole(n int, p *distro.Installed, strange map[int]string) strin
 		}
 	}
 	counted := map[string]bool{}
-	for _, file := range slices.Concat(p.Files, s.Paths[n]) {
+	for _, file := range slices.Concat(p.Files, s.units.Paths[n]) {
 		if s.mentions.books["/"+file] {
 			return "dpkg's notes name /" + file
 		}
-		names, bytes := s.Distributions.facts.File(file)
+		names, bytes := s.units.facts.File(file)
 		for _, name := range names { // of a file with several names (hard links), all go
-			switch of := s.of[name]; {
+			switch of := s.units.of[name]; {
 			case !slices.Contains(of, n):
 				return fmt.Sprintf("/%s is the same file as /%s", name, file)
 			case len(of) > 1:
@@ -335,11 +335,11 @@ func (s *system) whole(n int, p *distro.Installed, strange map[int]string) strin
 		}
 		if !counted[names[0]] {
 			counted[names[0]] = true
-			s.Files[n]++
-			s.Bytes[n] += bytes
+			s.units.Files[n]++
+			s.units.Bytes[n] += bytes
 		}
 	}
-	s.Paths[n] = append(s.Paths[n], p.Files...)
+	s.units.Paths[n] = append(s.units.Paths[n], p.Files...)
 	return ""
 }
 
