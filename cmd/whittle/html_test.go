@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
+	"whittle.dev/whittle/internal/timeline"
 )
 
 type imagesByName map[string]whittle.Image
@@ -34,7 +35,7 @@ func TestKeptReports(t *testing.T) {
 	finding := whittle.Finding{Rule: "package-manager-cache", Variant: "large", Message: "pip keeps its cache", Advice: "Do not.", Risk: whittle.RiskNone, Fingerprint: "1",
 		Evidence: []whittle.Evidence{{File: "Dockerfile", Line: 2}}, Saving: whittle.Saving{Low: 1_000_000, High: 1_000_000},
 		Fix: &whittle.Fix{Title: "no cache", Patches: []whittle.Patch{{File: "Dockerfile", Digest: whittle.DigestOf([]byte(text)), Edits: []whittle.Edit{{Span: whittle.Span{Start: 25, End: 25}, New: " --no-cache-dir"}}}}}}
-	k := keptReports{dir: dir}
+	k := keptReports{dir: dir, history: &timeline.Recording{On: true}}
 	study := &whittle.Study{Schema: whittle.StudySchema, Project: "shop", Findings: []whittle.Finding{finding}}
 	for _, name := range []string{"large", "small"} {
 		x, err := audit.Examine(t.Context(), env, name, audit.AdviseOptions{})
