@@ -48,6 +48,8 @@ type AdviseOptions struct {
 	Guard bool
 	// Trace says what runs of the image touched; nil if it was not traced.
 	Trace *whittle.Trace
+	// Repeated says that the runs of the trace are repeated with what is proposed.
+	Repeated bool
 	// Ignores are findings that are accepted, besides those of comments in the
 	// Dockerfile; nil is what the project's configuration says.
 	Ignores []settings.Ignore
@@ -117,7 +119,7 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	if err != nil {
 		return nil, err
 	}
-	facts := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard, Trace: o.Trace}
+	facts := &analysis.Facts{Config: img.Config(), Indexes: m.Indexes, Ledger: m.Ledger, Root: m, Steps: img.Config().Steps(), Target: o.Target, Guard: o.Guard, Trace: o.Trace, Repeated: o.Repeated}
 	var mismatch []string
 	if facts.Dockerfile, facts.Steps, mismatch, err = joinDockerfile(o.InspectOptions, facts.Steps); err != nil {
 		return nil, err

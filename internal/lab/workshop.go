@@ -231,7 +231,7 @@ func (w *workshop) advise(ctx context.Context, v project.Variant, t *trial, only
 	if err := w.copy.Checkout(t.state); err != nil {
 		return nil, nil, err
 	}
-	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: cmp.Or(w.trace, w.traces[v.Name]), Ignores: w.bench.Project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
+	o := audit.AdviseOptions{Project: w.copy.Dir, Only: only, Guard: w.guard, Trace: cmp.Or(w.trace, w.traces[v.Name]), Repeated: w.trace == nil, Ignores: w.bench.Project.Ignore, InspectOptions: audit.InspectOptions{Dockerfile: v.Dockerfile, Source: t.source, Target: v.Target, Args: v.Args, Context: v.Context}}
 	for _, c := range w.bench.Project.Commands {
 		o.Commands = append(o.Commands, c.Command)
 	}

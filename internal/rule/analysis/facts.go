@@ -63,6 +63,9 @@ type Facts struct {
 	// Trace says what the image's runs touched; nil if they were not traced. It may be
 	// of another build of the project.
 	Trace *whittle.Trace
+	// Repeated says that the runs of the trace are repeated with what is proposed: they
+	// show whether a distribution that they touched is needed.
+	Repeated bool
 	// Guard fixes undeclared imports by guarding them instead of declaring them.
 	Guard bool
 }

@@ -31,16 +31,11 @@ func newTraced(f *Facts) *Traced {
 	}
 	t.how = make([]whittle.Touch, len(f.Ledger.Items))
 	for _, n := range f.Ledger.Tree.Nodes {
-		if _, list := entryPointsOf(n.Path); n.Item >= 0 && !list {
+		if _, file := metadataFile(n.Path); n.Item >= 0 && file != entryPoints {
 			t.how[n.Item] |= f.Trace.How(n.Path)
 		}
 	}
-	lists := map[string]int{} // that were read, by distribution
-	for _, p := range f.Trace.Touched {
-		if name, ok := entryPointsOf(p.Path); ok {
-			lists[name]++
-		}
-	}
+	listed := t.listed()
 	files, bytes := map[whittle.Owner]int{}, map[whittle.Owner]int64{}
 	for i, it := range f.Ledger.Items {
 		if it.Cause == whittle.Visible && i < len(f.Owner) {
@@ -50,32 +45,80 @@ func newTraced(f *Facts) *Traced {
 	}
 	for _, o := range f.Trace.Owners {
 		t.same[o.Owner] = files[o.Owner] == o.Files && bytes[o.Owner] == o.Bytes
-		if name := pep.Normalize(o.Name); o.Ecosystem == "pypi" && o.TouchedFiles > lists[name] {
+		if name := pep.Normalize(o.Name); o.Ecosystem == "pypi" && o.TouchedFiles > listed[name] {
 			t.used[name] = true
 		}
 	}
 	return t
 }
 
-// entryPointsOf is the distribution whose list of entry points a path is. Whoever looks for
-// plug-ins, as pytest and Flask do, reads the lists of all distributions, so that it is
-// no use of one. What is found there and loaded is touched itself.
-func entryPointsOf(at string) (name string, ok bool) {
+// entryPoints is the file with a distribution's entry points.
+const entryPoints = "entry_points.txt"
+
+// metadataFile is a file in the folder of a distribution's metadata, with the
+// distribution's normalized name; both are empty for other paths.
+func metadataFile(at string) (name, file string) {
 	dir, base := path.Split(at)
 	stem, ok := strings.CutSuffix(path.Base(dir), ".dist-info")
-	if !ok || base != "entry_points.txt" {
-		return "", false
+	if !ok {
+		return "", ""
 	}
 	name, _, _ = strings.Cut(stem, "-")
-	return pep.Normalize(name), true
+	return pep.Normalize(name), base
+}
+
+// listed counts the files of each distribution that were touched only because a run listed
+// what is installed, which is no use of one distribution:
+//   - whoever looks for plug-ins, as pytest and Flask do, reads the entry points of all.
+//     What is found there and loaded is touched itself;
+//   - importlib.metadata.distributions() reads the METADATA of all, and its caller then
+//     perhaps more of the metadata of some;
+//   - importlib.metadata.files() reads a RECORD and asks of each file whether it exists.
+//
+// https://docs.python.org/3/library/importlib.metadata.html
+func (t *Traced) listed() map[string]int {
+	known, recorded := map[string]bool{}, map[string]bool{} // whose METADATA and RECORD were read
+	for _, p := range t.trace.Touched {
+		if name, file := metadataFile(p.Path); p.How.Read() {
+			known[name] = known[name] || file == "METADATA"
+			recorded[name] = recorded[name] || file == "RECORD"
+		}
+	}
+	all, several := true, 0
+	for _, o := range t.trace.Owners {
+		if o.Ecosystem == "pypi" {
+			all = all && known[pep.Normalize(o.Name)]
+			several++
+		}
+	}
+	all = all && several > 1
+	out := map[string]int{}
+	for _, p := range t.trace.Touched {
+		if name, file := metadataFile(p.Path); file == entryPoints || file != "" && all {
+			out[name]++
+		}
+	}
+	for i, it := range t.facts.Ledger.Items {
+		if it.Cause != whittle.Visible || i >= len(t.facts.Owner) || t.facts.Owner[i].Ecosystem != "pypi" {
+			continue
+		}
+		name := pep.Normalize(t.facts.Owner[i].Name)
+		if _, file := metadataFile(it.Path); all && recorded[name] && file == "" && t.how[i] != 0 && !t.how[i].Read() {
+			out[name]++
+		}
+	}
+	return out
 }
 
 // Item says that an item was touched: it is never proposed to go.
 func (t *Traced) Item(i int) bool { return t.trace != nil && t.how[i] != 0 }
 
-// Distribution says that a file of a distribution was touched, in whatever version the
-// traced image had it.
-func (t *Traced) Distribution(name string) bool { return t.used[pep.Normalize(name)] }
+// Distribution says that runs used a distribution, in whatever version the traced image had
+// it, so that it is never proposed to go. Runs that are repeated without it show that
+// better: many libraries import what they go on without.
+func (t *Traced) Distribution(name string) bool {
+	return !t.facts.Repeated && t.used[pep.Normalize(name)]
+}
 
 // Evidence says that no run touched any of some items. It says nothing if one was, or if
 // the traced image had others of an owner than this one: then the trace is no evidence.

@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +59,73 @@ func TestTraced(t *testing.T) {
 		}
 		if len(traced.Evidence([]int{3})) > 0 {
 			t.Errorf("%s: evidence of what is not visible", name)
+		}
+	}
+}
+
+// TestListed: that a run lists what is installed, and the files of some of it, is no use of
+// a distribution. Whatever it reads besides is; so is looking for one file, as
+// importlib.util.find_spec does.
+func TestListed(t *testing.T) {
+	site := "usr/lib/python3/site-packages/"
+	names := []string{"alpha", "beta"}
+	var owners []whittle.Owner
+	ledger := &whittle.Ledger{Tree: &whittle.Tree{}}
+	var all []whittle.TraceOwner
+	for _, name := range names {
+		o := whittle.Owner{Ecosystem: "pypi", Name: name, Version: "1"}
+		for _, file := range []string{name + "-1.dist-info/METADATA", name + "-1.dist-info/RECORD", name + "-1.dist-info/entry_points.txt", name + "/__init__.py", name + "/data.txt"} {
+			ledger.Tree.Nodes = append(ledger.Tree.Nodes, whittle.Node{Path: site + file, Item: len(ledger.Items)})
+			ledger.Items = append(ledger.Items, whittle.Item{Path: site + file, Bytes: 1, HiddenBy: -1})
+			owners = append(owners, o)
+		}
+		all = append(all, whittle.TraceOwner{Owner: o, Files: 5, Bytes: 5})
+	}
+	const open, stat = whittle.TouchOpen, whittle.TouchStat
+	metadata := map[string]whittle.Touch{"alpha-1.dist-info/METADATA": open, "beta-1.dist-info/METADATA": open | stat}
+	with := func(more map[string]whittle.Touch) map[string]whittle.Touch {
+		out := maps.Clone(metadata)
+		maps.Copy(out, more)
+		return out
+	}
+	for name, c := range map[string]struct {
+		touched map[string]whittle.Touch
+		used    string
+	}{
+		"nothing":                           {nil, ""},
+		"the entry points of one":           {map[string]whittle.Touch{"beta-1.dist-info/entry_points.txt": open}, ""},
+		"the metadata of one, as version()": {map[string]whittle.Touch{"beta-1.dist-info/METADATA": open}, "beta"},
+		"that one asked for in vain":        {map[string]whittle.Touch{"beta-1.dist-info/METADATA": stat, "alpha-1.dist-info/METADATA": open}, "alpha beta"},
+		"the metadata of all":               {metadata, ""},
+		"and the files of one":              {with(map[string]whittle.Touch{"beta-1.dist-info/RECORD": open, "beta/__init__.py": stat, "beta/data.txt": stat}), ""},
+		"and one of them read":              {with(map[string]whittle.Touch{"beta-1.dist-info/RECORD": open, "beta/__init__.py": stat, "beta/data.txt": open | stat}), "beta"},
+		"one looked for":                    {with(map[string]whittle.Touch{"beta/__init__.py": stat}), "beta"},
+		"one looked for, another listed":    {with(map[string]whittle.Touch{"alpha-1.dist-info/RECORD": open, "beta/__init__.py": stat}), "beta"},
+		"one imported":                      {with(map[string]whittle.Touch{"alpha/__init__.py": open}), "alpha"},
+		"the files of one alone":            {map[string]whittle.Touch{"beta-1.dist-info/RECORD": open, "beta/__init__.py": stat}, "beta"},
+	} {
+		trace := &whittle.Trace{Runs: []whittle.TraceRun{{Name: "CMD"}}, Owners: slices.Clone(all)}
+		for _, file := range slices.Sorted(maps.Keys(c.touched)) {
+			trace.Touched = append(trace.Touched, whittle.TouchedPath{Path: "/" + site + file, How: c.touched[file]})
+			for i := range trace.Owners {
+				if strings.HasPrefix(file, trace.Owners[i].Name) {
+					trace.Owners[i].TouchedFiles++
+				}
+			}
+		}
+		traced := newTraced(&Facts{Trace: trace, Owner: owners, Ledger: ledger})
+		var used []string
+		for _, n := range names {
+			if traced.Distribution(n) {
+				used = append(used, n)
+			}
+		}
+		traced.facts.Repeated = true
+		if traced.Distribution("alpha") || traced.Distribution("beta") {
+			t.Errorf("%s: it is repeated, and decides all the same", name)
+		}
+		if got := strings.Join(used, " "); got != c.used {
+			t.Errorf("%s: used %q, want %q", name, got, c.used)
 		}
 	}
 }
