@@ -208,20 +208,24 @@ func (o *output) remove() {
 
 // rewrite writes a layer without the entries that are not kept into the job's folder.
 func (j *Job) rewrite(ctx context.Context, n int, l whittle.Layer, idx *whittle.Index, keep []bool) (*Layer, error) {
-	c := j.Compression
+	return j.write(ctx, n, l, func(w io.Writer) error {
+		return index.Copy(ctx, l, idx, func(i int) bool { return keep[i] }, w)
+	})
+}
+
+// write makes a layer of what fill writes, in place of layer n, which is l: compressed as
+// the job says, or else as that one is. A level is that of the codec that the job names.
+func (j *Job) write(ctx context.Context, n int, l whittle.Layer, fill func(w io.Writer) error) (*Layer, error) {
 	old, err := codecOf(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	blob, _ := l.Blob()
-	to := c.of(old, j.isChunked(n))
-	level := c.Level
-	if c.Codec != "" && c.Codec != to || c.Codec == "" {
+	to, level := j.Compression.of(old, j.isChunked(n)), j.Compression.Level
+	if j.Compression.Codec == "" {
 		level = 0
 	}
-	return write(ctx, j.Dir, to, level, mediaType(blob.MediaType, to), func(w io.Writer) error {
-		return index.Copy(ctx, l, idx, func(i int) bool { return keep[i] }, w)
-	})
+	return write(ctx, j.Dir, to, level, mediaType(blob.MediaType, to), fill)
 }
 
 // write makes a layer of what fill writes. What is to be zstd:chunked is plain zstd if its

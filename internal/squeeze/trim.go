@@ -224,16 +224,7 @@ func (t *Trimmer) layer(ctx context.Context, n int, keep []bool, edits map[int]e
 	if err != nil {
 		return nil, err
 	}
-	old, err := codecOf(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	blob, _ := l.Blob()
-	to, level := t.job.Compression.of(old, t.job.isChunked(n)), 0
-	if t.job.Compression.Codec == to {
-		level = t.job.Compression.Level
-	}
-	return write(ctx, t.job.Dir, to, level, mediaType(blob.MediaType, to), func(w io.Writer) error {
+	return t.job.write(ctx, n, l, func(w io.Writer) error {
 		if err := index.CopyEntries(ctx, l, idx, func(i int) bool { return keep[i] }, w); err != nil {
 			return err
 		}
