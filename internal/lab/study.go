@@ -377,18 +377,19 @@ func (s *study) readTrace(v *whittle.Variant, image *audit.Subject) error {
 		return nil
 	}
 	digest := image.Image.Ref().Digest
-	if all := s.bench.Traced(v.Name); len(all) > 0 {
-		t, err := audit.TraceOf(image, all)
-		if err != nil {
-			return fmt.Errorf("variant %s: %w", v.Name, err)
-		}
-		s.traces[v.Name] = t
-		return s.bench.Out.SaveTrace(v.Name, digest, t)
+	t, err := traceOf(v, image, s.bench.Traced(v.Name))
+	switch {
+	case err != nil:
+		return err
+	case t != nil:
+		err = s.bench.Out.SaveTrace(v.Name, digest, t)
+	default:
+		t = s.bench.Out.Trace(v.Name, digest)
 	}
-	if t := s.bench.Out.Trace(v.Name, digest); t != nil {
+	if t != nil {
 		s.traces[v.Name] = t
 	}
-	return nil
+	return err
 }
 
 func (s *study) report(subjects []*audit.Subject) *whittle.Study {

@@ -170,28 +170,30 @@ func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial,
 		}
 		made.Inspect = img.Inspection()
 		made.Inspect.Image.Ref = v.Name
-		err = w.readTrace(img, in.Traced(v.Name), made)
+		trace, err := traceOf(made, img, in.Traced(v.Name))
 		img.Close()
 		if err != nil {
 			return nil, err
+		}
+		if trace != nil {
+			w.traces[v.Name] = trace
 		}
 	}
 	w.trials[key] = t
 	return t, nil
 }
 
-// readTrace reads what the runs of an image touched that was made where the one at the
-// start was not seen to run.
-func (w *workshop) readTrace(image *audit.Subject, all []audit.TracedRun, v *whittle.Variant) error {
+// traceOf is what the traced runs of a variant's image touched, nil without any, or if they
+// failed: then they say nothing about what is needed.
+func traceOf(v *whittle.Variant, image *audit.Subject, all []audit.TracedRun) (*whittle.Trace, error) {
 	if len(all) == 0 || !runs.SeenRunning(v) {
-		return nil
+		return nil, nil //nolint:nilnil // nil is no trace
 	}
 	t, err := audit.TraceOf(image, all)
 	if err != nil {
-		return fmt.Errorf("variant %s: %w", v.Name, err)
+		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
-	w.traces[v.Name] = t
-	return nil
+	return t, nil
 }
 
 // dockerfile is the text of a variant's Dockerfile in the copy. If the file is
