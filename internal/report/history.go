@@ -93,12 +93,15 @@ func minute(text string) string {
 
 // commitCell is the beginning of a commit, with a mark where files were changed.
 func commitCell(r *whittle.RecordRow) string {
-	s := r.Commit[:min(len(r.Commit), 10)]
+	s := shortCommit(r.Commit)
 	if r.Modified && s != "" {
 		s += "+"
 	}
 	return s
 }
+
+// shortCommit is the beginning of a commit's hash.
+func shortCommit(hash string) string { return hash[:min(len(hash), 10)] }
 
 // changeSince is the change against the record before of the same image.
 func changeSince(h *whittle.HistoryList, i int) page.Cell {
@@ -250,13 +253,13 @@ func blameDoc(b *whittle.Blame, rows int) page.Document {
 		most := slices.MaxFunc(b.Steps, func(x, y whittle.BlameStep) int { return int(min(max(x.Change()-y.Change(), -1), 1)) })
 		title := fmt.Sprintf("%s: no commit made it larger", what)
 		if most.Change() > 0 {
-			title = fmt.Sprintf("%s: %s %s, the most", what, most.Commit[:min(len(most.Commit), 10)], grew(&most))
+			title = fmt.Sprintf("%s: %s %s, the most", what, shortCommit(most.Commit), grew(&most))
 		}
 		d.Add(page.Heading{Level: 1, Text: title})
 		t := page.Table{Columns: []page.Column{page.Right("Change"), page.Right("Size"), page.Left("Commit"), {Head: "Subject", Flex: true, Least: 12}, page.Spare(1, page.Column{Head: "Cause", Flex: true, Least: 12})}}
 		for i := range b.Steps {
 			s := &b.Steps[i]
-			t.Row(changeCell(float64(s.Change()), "bytes"), page.Text(whittle.Bytes(s.After)), page.Text(s.Commit[:min(len(s.Commit), 10)]), page.Text(oneOf(s)), page.Text(mostly(s.Causes, rows)))
+			t.Row(changeCell(float64(s.Change()), "bytes"), page.Text(whittle.Bytes(s.After)), page.Text(shortCommit(s.Commit)), page.Text(oneOf(s)), page.Text(mostly(s.Causes, rows)))
 		}
 		d.Add(t)
 	}
@@ -309,7 +312,7 @@ func BisectMarkdown(w io.Writer, b *whittle.Bisection, rows int) error {
 func bisectDoc(b *whittle.Bisection, rows int) page.Document {
 	var d page.Document
 	s := &b.Step
-	d.Add(page.Heading{Level: 1, Text: fmt.Sprintf("%s %s: %s", s.Commit[:min(len(s.Commit), 10)], grew(s), s.Subject)},
+	d.Add(page.Heading{Level: 1, Text: fmt.Sprintf("%s %s: %s", shortCommit(s.Commit), grew(s), s.Subject)},
 		page.Para(fmt.Sprintf("It is the first of at least %s: %s → %s (records %d and %d).", whittle.Bytes(b.Threshold), whittle.Bytes(s.Before), whittle.Bytes(s.After), s.From, s.To)))
 	was := float64(s.Before)
 	budgetCauses(&d, &whittle.BudgetRow{On: "size", Unit: "bytes", Status: whittle.GateFails, Was: &was, Causes: s.Causes}, rows)
@@ -321,7 +324,7 @@ func bisectDoc(b *whittle.Bisection, rows int) page.Document {
 		} else if c.Recorded {
 			from = "the history"
 		}
-		t.Row(size, page.Text(c.Commit[:min(len(c.Commit), 10)]), page.Text(from), page.Text(c.Subject))
+		t.Row(size, page.Text(shortCommit(c.Commit)), page.Text(from), page.Text(c.Subject))
 	}
 	d.Add(page.Heading{Level: 2, Text: "Commits that were looked at"}, t)
 	return d
