@@ -197,7 +197,7 @@ func (o *gateOptions) record(cmd *cobra.Command, image string, in *audit.GateOpt
 		if o.advise.Project == "" {
 			o.keep.OfImage(cmd.Name(), image, x.Subject.Config().Config.Labels)
 		}
-		o.keep.Add(x.Subject.Baseline(), x.Subject.Inspection().Categories, advice.Findings, func(r *whittle.Record) {
+		o.keep.Add(x.Subject, advice.Findings, func(r *whittle.Record) {
 			r.Variant = in.Variant
 			if x.Facts.Check != nil {
 				r.Runs = x.Facts.Check.Verdict

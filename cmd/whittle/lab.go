@@ -147,7 +147,7 @@ func (k *keptReports) look(variant string, x *audit.Examined, findings []whittle
 		return
 	}
 	k.images = append(k.images, html.Image{Name: variant, Model: m})
-	k.history.Add(x.Subject.Baseline(), x.Subject.Inspection().Categories, findings, func(r *whittle.Record) { r.Variant = variant })
+	k.history.Add(x.Subject, findings, func(r *whittle.Record) { r.Variant = variant })
 }
 
 // page is a study as an HTML report.

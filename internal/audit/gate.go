@@ -262,13 +262,15 @@ func (x *Examined) measure(budgets []settings.Budget) *whittle.Baseline {
 	return b
 }
 
-// Baseline reduces an image to what a history keeps of it.
-func (s *Subject) Baseline() *whittle.Baseline { return s.measure(nil) }
+// Baseline reduces an inspection of the image to what a history keeps of it.
+func (s *Subject) Baseline(in *whittle.Inspection) *whittle.Baseline {
+	base := whittle.BaseLayers(s.Account.Steps, len(s.Account.Ledger.Layers))
+	return gate.Measure(in, base, s.owners(base))
+}
 
 // measure reduces an image to what a gate compares.
 func (s *Subject) measure(budgets []settings.Budget) *whittle.Baseline {
-	base := whittle.BaseLayers(s.Account.Steps, len(s.Account.Ledger.Layers))
-	b := gate.Measure(s.Inspection(), base, s.owners(base))
+	b := s.Baseline(s.Inspection())
 	for _, of := range budgets {
 		if of.On == settings.OnDirectory && !slices.ContainsFunc(b.Directories, func(d whittle.BaselineDirectory) bool { return d.Path == of.Path }) {
 			b.Directories = append(b.Directories, s.directory(of.Path))

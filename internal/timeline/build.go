@@ -33,14 +33,12 @@ func Builder(env *host.Env, project string, o lab.StudyOptions) func(ctx context
 		}
 		o.Quick, o.Out = true, filepath.Join(temp, "out")
 		r := &Recording{On: true, origin: whittle.RecordRow{Command: "bisect", Project: project, Commit: c.Hash}}
+		if len(o.Only) == 1 {
+			r.origin.Variant = o.Only[0]
+		}
 		err = lab.Examine(ctx, env, o, func(v *whittle.Variant, x *audit.Examined, a *whittle.Advice) error {
-			image := x.Subject.Baseline()
-			image.Ref = dir
-			if len(o.Only) == 1 {
-				r.origin.Variant = o.Only[0]
-			}
-			r.Add(image, x.Subject.Inspection().Categories, a.Findings, func(w *whittle.Record) {
-				w.Engine = v.Build.Engine
+			r.Add(x.Subject, a.Findings, func(w *whittle.Record) {
+				w.Engine, w.Ref, w.Image.Ref = v.Build.Engine, dir, dir
 				if v.Check != nil {
 					w.Runs = v.Check.Verdict
 				}

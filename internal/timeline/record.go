@@ -89,12 +89,14 @@ func withoutTag(name string) string {
 func isTag(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' || s == "latest" }
 
 // Add takes an image, which [Recording.Save] writes; more sets what the caller knows
-// beside it, if it is not nil.
-func (r *Recording) Add(image *whittle.Baseline, categories []whittle.CategoryRow, findings []whittle.Finding, more func(*whittle.Record)) {
+// beside it, if it is not nil. Nothing is done if nothing is kept.
+func (r *Recording) Add(s *audit.Subject, findings []whittle.Finding, more func(*whittle.Record)) {
 	if !r.On {
 		return
 	}
-	record := &whittle.Record{RecordRow: r.origin, Image: image, Categories: categories, Findings: recorded(findings)}
+	in := s.Inspection()
+	image := s.Baseline(in)
+	record := &whittle.Record{RecordRow: r.origin, Image: image, Categories: in.Categories, Findings: recorded(findings)}
 	record.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	record.Ref, record.Digest, record.Platform, record.Sizes, record.Files, record.Startup, record.Build = image.Ref, image.Digest, image.Platform, image.Sizes, image.Files, image.Startup, image.Build
 	if more != nil {
@@ -113,7 +115,7 @@ func (r *Recording) Inspect(ctx context.Context, env *host.Env, image string, o 
 	in, err := s.Inspect(o)
 	if err == nil {
 		r.OfImage("inspect", image, s.Config().Config.Labels)
-		r.Add(s.Baseline(), in.Categories, nil, nil)
+		r.Add(s, nil, nil)
 	}
 	return in, err
 }
