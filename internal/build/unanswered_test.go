@@ -74,7 +74,9 @@ func TestUnanswered(t *testing.T) {
 				if r.TimedOut != (c.want == nil) {
 					t.Errorf("timed out: %v", r.TimedOut)
 				}
-				// What still waits ends with the container.
+				// What still waits ends with the container. The limit may be over just when
+				// another shell is started: that has to be done first.
+				synctest.Wait()
 				close(never)
 				for _, end := range shells {
 					close(end)
