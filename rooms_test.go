@@ -112,9 +112,10 @@ var allowed = map[string][]string{
 	"postgrestest":           {}, // tests only
 	"table":                  {},
 	"timeline":               {"audit", "gate", "git", "history", "host", "lab", "outdir", "project"},
+	"output":                 {"audit", "commandline", "flagvalue", "host", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web"},
+	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web"},
 }
 
 // languages are rooms that every other may import.
@@ -136,7 +137,7 @@ var doors = map[string][]string{
 	"github.com/pressly/goose":                     {"history"},
 	"github.com/parquet-go/parquet-go":             {"table"},
 	"mvdan.cc/sh":                                  {"dockerfile", "shell"},
-	"github.com/spf13/cobra":                       {"cmd/whittle", "commandline"},
+	"github.com/spf13/cobra":                       {"cmd/whittle", "commandline", "output"},
 	"github.com/package-url/packageurl-go":         {"purl"},
 	"go.yaml.in/yaml":                              {"manifest", "project", "project/compose", "project/settings", "project/shape"},
 	"github.com/docker/buildx":                     {"project/bake"},

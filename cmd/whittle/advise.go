@@ -15,8 +15,10 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
@@ -52,7 +54,7 @@ func (a *app) adviseCommand() *cobra.Command {
 	var file, target, trace string
 	var verbose, rules bool
 	var text textMode
-	var out *output[adviseResult]
+	var out *output.Output[adviseResult]
 	cmd := &cobra.Command{
 		Use:   "advise IMAGE|DIR|DOCKERFILE…",
 		Short: "Say what could be smaller, or breaks, and what each change would save",
@@ -70,10 +72,10 @@ func (a *app) adviseCommand() *cobra.Command {
 			if rules {
 				return a.listRules()
 			}
-			if out.wants(formatHTML) && (isProject(args[0]) || text.asked(args)) {
+			if out.Wants(output.HTML) && (isProject(args[0]) || text.asked(args)) {
 				return usage("whittle lab DIR writes report.html about all variants", "an HTML report of advise is about one image, and %s is none", args[0])
 			}
-			if out.only(formatHTML) {
+			if out.Only(output.HTML) {
 				if err := unused(cmd, "an HTML report shows all", "all"); err != nil {
 					return err
 				}
@@ -106,8 +108,8 @@ func (a *app) adviseCommand() *cobra.Command {
 	f.StringVarP(&file, "file", "f", "", "the Dockerfile that made the image")
 	f.StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
 	projectFlag(f, &o.Project)
-	f.Var(names{&o.Only}, "only", "use only these rules (repeatable)")
-	f.Var(names{&study.Only}, "variant", "for a project: only these variants (repeatable)")
+	f.Var(flagvalue.Names(&o.Only), "only", "use only these rules (repeatable)")
+	f.Var(flagvalue.Names(&study.Only), "variant", "for a project: only these variants (repeatable)")
 	f.StringArrayVar(&study.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.BoolVar(&study.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &study.Inputs)
@@ -116,36 +118,36 @@ func (a *app) adviseCommand() *cobra.Command {
 	f.BoolVar(&rules, "rules", false, "list the rules")
 	f.BoolVar(&text.asWish, "static", false, onText)
 	f.BoolVar(&text.exitZero, "exit-zero", false, "for Dockerfiles: exit with 0 also if there are findings")
-	out = newOutput(a, cmd, adviseForms(a)...)
-	out.results, out.outputs = adviseResult.results, adviseResult.outputs
+	out = output.New(&a.printer, cmd, adviseForms(a)...)
+	out.Results, out.Outputs = adviseResult.results, adviseResult.outputs
 	return cmd
 }
 
-func adviseProject(a *app, cmd *cobra.Command, env *host.Env, study lab.StudyOptions, only []string, verbose bool, out *output[adviseResult]) error {
+func adviseProject(a *app, cmd *cobra.Command, env *host.Env, study lab.StudyOptions, only []string, verbose bool, out *output.Output[adviseResult]) error {
 	if err := unused(cmd, study.Dir+" is a project, whose variants name their Dockerfiles", "file", "target", "project"); err != nil {
 		return err
 	}
-	a.sources = study.Dir
+	a.printer.Sources = study.Dir
 	a.about(cmd, study.Dir)
 	all, err := lab.AdviseProject(cmd.Context(), env, study, only)
 	if err != nil {
 		return static.Instead(err)
 	}
-	return out.write(adviseResult{all: all, project: true, verbose: verbose})
+	return out.Write(adviseResult{all: all, project: true, verbose: verbose})
 }
 
-func adviseImage(a *app, cmd *cobra.Command, env *host.Env, image string, o audit.AdviseOptions, verbose bool, out *output[adviseResult]) error {
+func adviseImage(a *app, cmd *cobra.Command, env *host.Env, image string, o audit.AdviseOptions, verbose bool, out *output.Output[adviseResult]) error {
 	if err := unused(cmd, image+" is an image, and nothing is built", "variant", "image", "builtin-frontend", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
 		return err
 	}
 	if err := inProject(&o); err != nil {
 		return err
 	}
-	a.sources = o.Project
-	v := adviseResult{verbose: verbose, diff: diffsIn(cmp.Or(o.Project, "."), func(*whittle.Finding) string { return o.Dockerfile })}
+	a.printer.Sources = o.Project
+	v := adviseResult{verbose: verbose, diff: output.DiffsIn(cmp.Or(o.Project, "."), func(*whittle.Finding) string { return o.Dockerfile })}
 	advice := new(whittle.Advice)
 	var err error
-	if out.wants(formatHTML) {
+	if out.Wants(output.HTML) {
 		if v.model, err = audit.View(cmd.Context(), env, image, o); err == nil {
 			advice = v.model.Advice
 		}
@@ -156,7 +158,7 @@ func adviseImage(a *app, cmd *cobra.Command, env *host.Env, image string, o audi
 		return err
 	}
 	v.all = []*whittle.Advice{advice}
-	return out.write(v)
+	return out.Write(v)
 }
 
 // adviseResult is the advice on an image, or on the variants of a project, and how it is
@@ -179,7 +181,7 @@ func (v adviseResult) results() []ci.Result {
 }
 
 // outputs are those of a step: the sizes are the first image's.
-func (v adviseResult) outputs() step {
+func (v adviseResult) outputs() output.Step {
 	n := 0
 	if v.text != nil {
 		n = len(v.text.Findings)
@@ -187,7 +189,7 @@ func (v adviseResult) outputs() step {
 	for _, advice := range v.all {
 		n += len(advice.Findings)
 	}
-	out := step{{"findings", strconv.Itoa(n)}}
+	out := output.Step{{"findings", strconv.Itoa(n)}}
 	if len(v.all) > 0 {
 		out = append(out, sizesOf(v.all[0].Sizes)...)
 		out = append(out, [2]string{"saves", strconv.FormatInt(v.all[0].Total.Low, 10)})
@@ -210,22 +212,22 @@ func (v adviseResult) badge() ci.Badge {
 	return ci.Badge{Label: "can go", Message: whittle.Bytes(saves), Color: ci.Middle}
 }
 
-func adviseForms(a *app) []form[adviseResult] {
+func adviseForms(a *app) []output.Form[adviseResult] {
 	markdown := func(w io.Writer, v adviseResult) error {
 		if v.text != nil {
 			return report.StaticMarkdown(w, v.text)
 		}
 		return each(w, v.all, func(advice *whittle.Advice) error { return report.AdviceMarkdown(w, advice) })
 	}
-	return slices.Concat([]form[adviseResult]{
-		{formatText, func(w io.Writer, st page.Style, v adviseResult) error {
+	return slices.Concat([]output.Form[adviseResult]{
+		{Name: output.Text, Write: func(w io.Writer, st page.Style, v adviseResult) error {
 			st.Verbose = v.verbose
 			if v.text != nil {
 				return report.StaticText(w, v.text, st)
 			}
 			return each(w, v.all, func(advice *whittle.Advice) error { return report.AdviceText(w, advice, st) })
 		}},
-		asJSON(func(v adviseResult) any {
+		output.AsJSON(func(v adviseResult) any {
 			if v.text != nil {
 				return v.text
 			}
@@ -234,11 +236,11 @@ func adviseForms(a *app) []form[adviseResult] {
 			}
 			return v.all[0]
 		}),
-		{formatMarkdown, func(w io.Writer, _ page.Style, v adviseResult) error { return markdown(w, v) }},
-	}, findings[adviseResult]{
-		verb:    "advise",
-		results: adviseResult.results,
-		cases: func(v adviseResult) (string, []ci.Case) {
+		{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, v adviseResult) error { return markdown(w, v) }},
+	}, output.Findings[adviseResult]{
+		Verb:    "advise",
+		Results: adviseResult.results,
+		Cases: func(v adviseResult) (string, []ci.Case) {
 			var names []string
 			if v.text != nil {
 				names = v.text.Files
@@ -248,11 +250,11 @@ func adviseForms(a *app) []form[adviseResult] {
 			}
 			return strings.Join(names, ", "), ci.Cases("whittle.advise", v.results())
 		},
-		markdown: markdown,
-		badge:    adviseResult.badge,
-	}.forms(a), []form[adviseResult]{
-		{formatHTML, func(w io.Writer, _ page.Style, v adviseResult) error {
-			return writeHTML(w, &html.Page{Images: shown(v.model), Value: v.model.Advice, Diff: v.diff})
+		Markdown: markdown,
+		Badge:    adviseResult.badge,
+	}.Forms(&a.printer), []output.Form[adviseResult]{
+		{Name: output.HTML, Write: func(w io.Writer, _ page.Style, v adviseResult) error {
+			return output.WriteHTML(w, &html.Page{Images: output.Shown(v.model), Value: v.model.Advice, Diff: v.diff})
 		}},
 	})
 }
@@ -319,7 +321,7 @@ func (a *app) listRules() error {
 	for _, r := range audit.Rules() {
 		list.Rules = append(list.Rules, listedRule{r.ID, r.Title})
 	}
-	return a.show(list, func(w io.Writer, _ page.Style) error {
+	return a.printer.Show(list, func(w io.Writer, _ page.Style) error {
 		for _, r := range list.Rules {
 			if _, err := fmt.Fprintf(w, "%-28s %s\n", r.ID, r.Title); err != nil {
 				return err

@@ -14,36 +14,30 @@ import (
 	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/progress"
-	"whittle.dev/whittle/internal/report/jsontext"
-	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/tempfolder"
 )
 
 // app holds the options that every command has.
 type app struct {
-	stdio
-	json, quiet bool
-	color       string
-	project     string   // the folder of the project that the result is about
-	written     string   // the file of the result as JSON
-	sources     string   // the folder that the files of findings are relative to
-	again       []string // the options that say what of it, for the next command
-	platform    *whittle.Platform
-	engine      string
-	folder      *tempfolder.Folder
-	tempWas     [][2]string // the variables that named the system's
-	temp        string      // the system's folder of temporary files
-	network     string
-	cacheDir    string
-	noCache     bool
-	noIndexes   bool
-	verify      bool
-	offline     bool
-	limits      host.Limits
-	keep        int64
-	build       host.BuildLimits
-	shown       *progress.Display // nil until something is shown
+	in        io.Reader
+	printer   output.Printer
+	quiet     bool
+	engine    string
+	folder    *tempfolder.Folder
+	tempWas   [][2]string // the variables that named the system's
+	temp      string      // the system's folder of temporary files
+	network   string
+	cacheDir  string
+	noCache   bool
+	noIndexes bool
+	verify    bool
+	offline   bool
+	limits    host.Limits
+	keep      int64
+	build     host.BuildLimits
+	shown     *progress.Display // nil until something is shown
 }
 
 func (a *app) command() *cobra.Command {
@@ -80,15 +74,15 @@ network or this machine failed; 130 interrupted.`,
 		PersistentPreRunE: a.checkOptions,
 	}
 	root.SetVersionTemplate("whittle {{.Version}}\n")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(commandline.Columns(a.out, os.Getenv("COLUMNS")), 80))))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(commandline.Columns(a.printer.Out, os.Getenv("COLUMNS")), 80))))
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
-	f.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, messages on standard error")
+	f.BoolVar(&a.printer.JSON, "json", false, "print the result as JSON on standard output, messages on standard error")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
-	f.Var(choice{&a.color, []string{commandline.ColorAuto, commandline.ColorAlways, commandline.ColorNever}}, "color", "colours: auto (default: on a terminal; NO_COLOR and CLICOLOR_FORCE are respected), always or never")
-	f.Var(flagvalue.Platform(&a.platform), "platform", "platform of a multi-platform image, such as linux/arm64, arm64 or linux/arm/v7")
+	f.Var(flagvalue.Choice(&a.printer.Color, []string{commandline.ColorAuto, commandline.ColorAlways, commandline.ColorNever}), "color", "colours: auto (default: on a terminal; NO_COLOR and CLICOLOR_FORCE are respected), always or never")
+	f.Var(flagvalue.Platform(&a.printer.Platform), "platform", "platform of a multi-platform image, such as linux/arm64, arm64 or linux/arm/v7")
 	f.Var(flagvalue.Address(&a.engine), "engine", "BuildKit's address (tcp://, unix://, docker-container://, kube-pod://); also $BUILDKIT_HOST")
-	f.Var(choice{&a.network, []string{host.OwnNetwork, host.HostNetwork}}, "engine-network", "network of an engine that whittle starts: own (default), or host, with which RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
+	f.Var(flagvalue.Choice(&a.network, []string{host.OwnNetwork, host.HostNetwork}), "engine-network", "network of an engine that whittle starts: own (default), or host, with which RUN reaches what listens on this machine; also $WHITTLE_ENGINE_NETWORK")
 	f.StringVar(&a.cacheDir, "cache-dir", "", "folder for indexes and the build engine's state (default: whittle in the user's cache)")
 	f.BoolVar(&a.noCache, "no-index-cache", false, "read layers again instead of taking their indexes from the cache")
 	f.BoolVar(&a.noIndexes, "no-package-index", false, "ask no package index; use only earlier answers from the cache")
@@ -131,31 +125,10 @@ func (a *app) cache() (string, error) {
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		a.note("nothing is cached, as there is no folder for it: --cache-dir names one")
+		a.printer.Note("nothing is cached, as there is no folder for it: --cache-dir names one")
 		return "", nil
 	}
 	return filepath.Join(dir, "whittle"), nil
-}
-
-// show prints a value as JSON, or by its text renderer.
-func (a *app) show(v any, text func(io.Writer, page.Style) error) error {
-	a.endProgress()
-	if a.json {
-		return jsontext.Write(resultWriter{a.out}, v)
-	}
-	return text(resultWriter{a.out}, a.style())
-}
-
-// resultWriter is where results go. That it takes nothing more, as the disk is full
-// or the reader has gone, is no fault of the command line's.
-type resultWriter struct{ w io.Writer }
-
-func (r resultWriter) Write(p []byte) (int, error) {
-	n, err := r.w.Write(p)
-	if err != nil {
-		err = whittle.ErrSystem.Errorf("writing the result: %w", err)
-	}
-	return n, err
 }
 
 // env opens the outside world for the verbs.
@@ -166,13 +139,13 @@ func (a *app) env() (*host.Env, error) {
 	}
 	a.ownTemp()
 	o := host.SystemOptions{CacheDir: dir, NoIndexCache: a.noCache, Engine: a.engine, TempDir: a.temp, EngineNetwork: a.network, Progress: a.progress(), Limits: a.limits, EngineKeep: a.keep, BuildLimits: a.build, NoIndexes: a.noIndexes, VerifyDigests: a.verify}
-	o.Platform = a.platform
+	o.Platform = a.printer.Platform
 	o.Input, o.InputTerminal = a.in, isTerminal(a.in)
-	o.Note, o.Offline = a.note, a.offline
+	o.Note, o.Offline = a.printer.Note, a.offline
 	env, err := host.System(o)
 	if err == nil {
 		for _, n := range env.Notes {
-			a.note(n)
+			a.printer.Note(n)
 		}
 	}
 	return env, err
@@ -220,9 +193,6 @@ func (a *app) tidy() {
 		_ = os.Setenv(v[0], v[1])
 	}
 }
-
-// note says what is not an error, and not part of a result either.
-func (a *app) note(s string) { fmt.Fprintf(a.err, "whittle: note: %s\n", page.Plain(s)) }
 
 // projectDir is the folder that a command of [DIR] is about.
 func projectDir(args []string) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/lab"
 )
 
@@ -49,7 +49,7 @@ type runOptions struct {
 func (o *runOptions) flags(f *pflag.FlagSet, command, patience string) {
 	projectFlag(f, &o.Project)
 	f.StringArrayVar(&o.lines, "command", nil, command+" (repeatable)")
-	f.Var(seconds{&o.Patience}, "patience", patience)
+	f.Var(flagvalue.Seconds(&o.Patience), "patience", patience)
 	inputFlags(f, &o.Inputs)
 }
 
@@ -167,47 +167,5 @@ func unused(cmd *cobra.Command, why string, flags ...string) error {
 			return usage("leave it out", "--%s does nothing here: %s", name, why)
 		}
 	}
-	return nil
-}
-
-// count is a number of rows, 0 or more.
-type count int
-
-func (c *count) String() string { return strconv.Itoa(int(*c)) }
-func (c *count) Type() string   { return "int" }
-
-func (c *count) Set(s string) error {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return errors.New("a number from 0 up is wanted")
-	}
-	*c = count(n)
-	return nil
-}
-
-// choice is one of several words, or none.
-type choice struct {
-	word  *string
-	among []string
-}
-
-func (c choice) String() string {
-	if c.word == nil {
-		return ""
-	}
-	return *c.word
-}
-
-func (c choice) Type() string { return "string" }
-
-func (c choice) Set(s string) error {
-	if !slices.Contains(c.among, s) {
-		text := "it is none of " + strings.Join(c.among, ", ")
-		if near := whittle.Nearest(s, c.among); near != "" {
-			text += fmt.Sprintf("; did you mean %q?", near)
-		}
-		return errors.New(text)
-	}
-	*c.word = s
 	return nil
 }

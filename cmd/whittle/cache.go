@@ -25,7 +25,7 @@ func (a *app) cacheCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(cacheUse{"whittle.cache/v1", use}, func(w io.Writer, _ page.Style) error {
+			return a.printer.Show(cacheUse{"whittle.cache/v1", use}, func(w io.Writer, _ page.Style) error {
 				_, err := fmt.Fprintf(w, "%s: %d indexes of layers, %s of at most %s\n", use.Dir, use.Indexes, whittle.Bytes(use.Bytes), whittle.Bytes(use.Limit))
 				return err
 			})
@@ -62,7 +62,7 @@ running Docker engine, then a private buildkitd, which it starts and stops.`,
 			if err != nil {
 				return err
 			}
-			return a.show(engineFound{"whittle.engine/v1", e}, func(w io.Writer, _ page.Style) error {
+			return a.printer.Show(engineFound{"whittle.engine/v1", e}, func(w io.Writer, _ page.Style) error {
 				_, err := fmt.Fprintf(w, "%s %s at %s\n", e.Kind, e.Version, e.Address)
 				for _, note := range e.Notes {
 					fmt.Fprintln(w, "  "+note)

@@ -12,6 +12,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
@@ -39,7 +40,7 @@ func (a *app) checkCommand() *cobra.Command {
 	runs := runOptions{RunOptions: &o.RunOptions}
 	var list, all bool
 	var standIn string
-	var out *output[checkResult]
+	var out *output.Output[checkResult]
 	cmd := &cobra.Command{
 		Use:   "check IMAGE|DIR|DOCKERFILE",
 		Short: "Say whether an image can run, without running it",
@@ -62,7 +63,7 @@ func (a *app) checkCommand() *cobra.Command {
 				if err := unused(cmd, args[0]+" is a project, which names itself", "project", "patience", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"); err != nil {
 					return err
 				}
-				a.sources = args[0]
+				a.printer.Sources = args[0]
 				return a.checkProject(cmd, args[0], o.Run || len(runs.lines) > 0, func(c *whittle.Check) error { return showCheck(out, checkResult{c, all}) })
 			}
 			if err := unused(cmd, args[0]+" is an image, and nothing is built", "cache-from", "cache-to"); err != nil {
@@ -94,9 +95,9 @@ func (a *app) checkCommand() *cobra.Command {
 	f.BoolVar(&o.Run, "run", false, "also run what the image starts, and compare")
 	o.Patience = 10 * time.Second
 	runs.flags(f, "another command line that must work", "with --run: how long to watch an entry point that keeps running")
-	out = newOutput(a, cmd, checkForms(a)...)
-	out.results, out.outputs = checkResult.results, func(v checkResult) step {
-		return step{{"status", string(v.c.Verdict)}, {"problems", strconv.Itoa(len(v.c.Problems))}}
+	out = output.New(&a.printer, cmd, checkForms(a)...)
+	out.Results, out.Outputs = checkResult.results, func(v checkResult) output.Step {
+		return output.Step{{"status", string(v.c.Verdict)}, {"problems", strconv.Itoa(len(v.c.Problems))}}
 	}
 	return cmd
 }
@@ -106,7 +107,7 @@ func (a *app) listChecks() error {
 	for _, c := range audit.Checks() {
 		list.Checks = append(list.Checks, listedCheck{c.ID, c.Severity, c.Title})
 	}
-	return a.show(list, func(w io.Writer, _ page.Style) error {
+	return a.printer.Show(list, func(w io.Writer, _ page.Style) error {
 		for _, r := range list.Checks {
 			if _, err := fmt.Fprintf(w, "%-24s %-8s %s\n", r.ID, r.Severity, r.Title); err != nil {
 				return err
@@ -148,31 +149,31 @@ var checkBadges = map[whittle.Verdict]ci.Badge{
 	whittle.Unknown: {Label: "image", Message: "not known", Color: ci.Middle},
 }
 
-func checkForms(a *app) []form[checkResult] {
-	return slices.Concat([]form[checkResult]{
-		{formatText, func(w io.Writer, st page.Style, v checkResult) error {
+func checkForms(a *app) []output.Form[checkResult] {
+	return slices.Concat([]output.Form[checkResult]{
+		{Name: output.Text, Write: func(w io.Writer, st page.Style, v checkResult) error {
 			st.Verbose = v.all
 			return report.CheckText(w, v.c, st)
 		}},
-		asJSON(func(v checkResult) any { return v.c }),
-		{formatMarkdown, func(w io.Writer, _ page.Style, v checkResult) error { return report.CheckMarkdown(w, v.c, v.all) }},
-	}, findings[checkResult]{
-		verb:    "check",
-		results: checkResult.results,
-		cases: func(v checkResult) (string, []ci.Case) {
+		output.AsJSON(func(v checkResult) any { return v.c }),
+		{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, v checkResult) error { return report.CheckMarkdown(w, v.c, v.all) }},
+	}, output.Findings[checkResult]{
+		Verb:    "check",
+		Results: checkResult.results,
+		Cases: func(v checkResult) (string, []ci.Case) {
 			return cmp.Or(v.c.Image, v.c.Project), ci.CheckCases(v.c)
 		},
-		markdown: func(w io.Writer, v checkResult) error { return report.CheckMarkdown(w, v.c, false) },
-		badge:    func(v checkResult) ci.Badge { return checkBadges[v.c.Verdict] },
-	}.forms(a), []form[checkResult]{
-		{formatHTML, func(w io.Writer, _ page.Style, v checkResult) error {
-			return writeHTML(w, &html.Page{Check: v.c, Value: v.c})
+		Markdown: func(w io.Writer, v checkResult) error { return report.CheckMarkdown(w, v.c, false) },
+		Badge:    func(v checkResult) ci.Badge { return checkBadges[v.c.Verdict] },
+	}.Forms(&a.printer), []output.Form[checkResult]{
+		{Name: output.HTML, Write: func(w io.Writer, _ page.Style, v checkResult) error {
+			return output.WriteHTML(w, &html.Page{Check: v.c, Value: v.c})
 		}},
 	})
 }
 
-func showCheck(out *output[checkResult], v checkResult) error {
-	if err := out.write(v); err != nil {
+func showCheck(out *output.Output[checkResult], v checkResult) error {
+	if err := out.Write(v); err != nil {
 		return err
 	}
 	if v.c.Verdict == whittle.Fails || len(v.c.Disagreements) > 0 {

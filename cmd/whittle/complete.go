@@ -26,8 +26,8 @@ func addCompletions(root *cobra.Command) {
 	for _, cmd := range commandline.AllCommands(root) {
 		add := func(f *pflag.Flag) {
 			do := byFlag[f.Name]
-			if v, ok := f.Value.(interface{ words() []string }); ok {
-				do = commandline.Fixed(v.words()...)
+			if words := flagvalue.Words(f.Value); words != nil {
+				do = commandline.Fixed(words...)
 			} else if formats, ok := flagvalue.OutputFormats(f.Value); ok {
 				do = outputWords(formats)
 			}
@@ -75,9 +75,6 @@ func flagCompletions() map[string]commandline.Words {
 		"file": file, "trace": file, "config": file, "env-file": file,
 	}
 }
-
-// words are all that a choice takes.
-func (c choice) words() []string { return c.among }
 
 // outputWords are FORMAT=.
 func outputWords(formats []string) commandline.Words {

@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/tui"
 	"whittle.dev/whittle/internal/view"
@@ -64,7 +65,7 @@ layers are known, and findings have fixes.`,
 			}
 			x := explorer{env, o, args[0]}
 			t := tui.Options{Image: args[0], Load: x.load, Compare: x.compare, Folder: o.Project, Environ: os.Environ(), In: in, Out: out}
-			if !commandline.Colored(a.color, out, t.Environ) {
+			if !commandline.Colored(a.printer.Color, out, t.Environ) {
 				t.Environ = append(t.Environ, "NO_COLOR=1")
 			}
 			if len(args) == 2 {
@@ -98,7 +99,7 @@ func frugal() {
 // the controlling terminal.
 func (a *app) terminal(images ...string) (in, out *os.File, err error) {
 	instead := "whittle inspect " + images[0] + " prints the same as text, and with --json as JSON"
-	if a.json {
+	if a.printer.JSON {
 		return nil, nil, usage(instead, "explore has no JSON")
 	}
 	in, inOK := a.in.(*os.File)
@@ -107,7 +108,7 @@ func (a *app) terminal(images ...string) (in, out *os.File, err error) {
 			return nil, nil, usage(instead, "explore needs a terminal for its keys, and there is none beside standard input")
 		}
 	}
-	out, outOK := a.out.(*os.File)
+	out, outOK := a.printer.Out.(*os.File)
 	switch {
 	case !inOK || !outOK || !isTerminal(in) || !isTerminal(out):
 		return nil, nil, usage(instead, "explore needs a terminal, and standard input or output is none")
@@ -168,7 +169,7 @@ func (e *explored) Copy(ctx context.Context, path string, to io.Writer) error {
 
 func (e *explored) Report(w io.Writer, models ...*view.Model) error {
 	m := models[len(models)-1]
-	p := &html.Page{Images: shown(models...), Value: m.Inspection, Diff: diffsIn(cmp.Or(e.options.Project, "."), func(*whittle.Finding) string { return e.options.Dockerfile })}
+	p := &html.Page{Images: output.Shown(models...), Value: m.Inspection, Diff: output.DiffsIn(cmp.Or(e.options.Project, "."), func(*whittle.Finding) string { return e.options.Dockerfile })}
 	if m.Advice != nil {
 		p.Value = m.Advice
 	}

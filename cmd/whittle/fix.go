@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
 )
@@ -63,7 +64,7 @@ func (a *app) fixCommand() *cobra.Command {
 	var risk, trace string
 	var interactive bool
 	var text textMode
-	var out *output[*whittle.Repair]
+	var out *output.Output[*whittle.Repair]
 	cmd := &cobra.Command{
 		Use:   "fix [DIR|DOCKERFILE…]",
 		Short: "Show, write or prove the changes that make a project's images smaller",
@@ -79,7 +80,7 @@ func (a *app) fixCommand() *cobra.Command {
 			var err error
 			if text.asked(args) || text.asWish {
 				if interactive {
-					o.Ask = newAsker(a.in, a.err).ask
+					o.Ask = newAsker(a.in, a.printer.Err).ask
 				}
 				if o.Risk, err = riskOption(risk); err != nil {
 					return err
@@ -97,7 +98,7 @@ func (a *app) fixCommand() *cobra.Command {
 				return err
 			}
 			if interactive {
-				o.Ask = newAsker(a.in, a.err).ask
+				o.Ask = newAsker(a.in, a.printer.Err).ask
 			}
 			return a.runFix(cmd, o, out)
 		},
@@ -110,16 +111,16 @@ func (a *app) fixCommand() *cobra.Command {
 	traceFlag(f, &trace)
 	inputFlags(f, &o.Inputs)
 	f.BoolVar(&text.asWish, "static", false, onText)
-	out = newOutput(a, cmd,
-		form[*whittle.Repair]{formatText, func(w io.Writer, st page.Style, r *whittle.Repair) error {
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.Repair]{Name: output.Text, Write: func(w io.Writer, st page.Style, r *whittle.Repair) error {
 			if r.Series != nil && !o.Write {
 				return report.RepairSeries(w, r)
 			}
 			return report.RepairText(w, r, st)
 		}},
-		asJSON(func(r *whittle.Repair) any { return r }),
-		form[*whittle.Repair]{formatMarkdown, func(w io.Writer, _ page.Style, r *whittle.Repair) error { return report.RepairMarkdown(w, r) }},
-		asPage("Fix", func(r *whittle.Repair) string { return r.Project }, func(r *whittle.Repair) any { return r }, report.RepairHTML))
+		output.AsJSON(func(r *whittle.Repair) any { return r }),
+		output.Form[*whittle.Repair]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, r *whittle.Repair) error { return report.RepairMarkdown(w, r) }},
+		output.AsPage("Fix", func(r *whittle.Repair) string { return r.Project }, func(r *whittle.Repair) any { return r }, report.RepairHTML))
 	return cmd
 }
 
@@ -127,9 +128,9 @@ func (a *app) fixCommand() *cobra.Command {
 func fixChoices(f *pflag.FlagSet, o *lab.FixOptions) {
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVar(&o.Out, "out", "", "folder for images and logs (default DIR/.whittle)")
-	f.Var(names{&o.StudyOptions.Only}, "variant", "only these variants (repeatable)")
+	f.Var(flagvalue.Names(&o.StudyOptions.Only), "variant", "only these variants (repeatable)")
 	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
-	f.Var(names{&o.Rules}, "only", "only the fixes of these rules (repeatable)")
+	f.Var(flagvalue.Names(&o.Rules), "only", "only the fixes of these rules (repeatable)")
 	f.StringVar(&o.Strategy, "strategy", "", "write the Dockerfile in another way: two-stage, single-stage or distroless")
 	f.BoolVar(&o.Guard, "guard-imports", false, "do not declare an import that is missing; make it fail with a message that says what to install")
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
@@ -201,7 +202,7 @@ func knownObjective(name string) error {
 	return whittle.WithHint(whittle.ErrUsage.Errorf("there is no objective %q", name), whittle.DidYouMean(name, lab.Objectives(), "the objectives are "+strings.Join(lab.Objectives(), ", ")))
 }
 
-func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions, out *output[*whittle.Repair]) error {
+func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions, out *output.Output[*whittle.Repair]) error {
 	env, err := a.env()
 	if err != nil {
 		return err
@@ -210,11 +211,11 @@ func (a *app) runFix(cmd *cobra.Command, o lab.FixOptions, out *output[*whittle.
 	if r == nil {
 		return failed
 	}
-	if err := out.write(r); err != nil {
+	if err := out.Write(r); err != nil {
 		return err
 	}
 	if r.Series != nil && !o.Write && !a.quiet {
-		fmt.Fprintln(a.err, seriesNote(r))
+		fmt.Fprintln(a.printer.Err, seriesNote(r))
 	}
 	if failed != nil || r.Verified == nil {
 		return failed

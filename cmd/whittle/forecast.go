@@ -6,14 +6,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
 )
 
 func (a *app) forecastCommand() *cobra.Command {
 	var o lab.ForecastOptions
-	var out *output[*whittle.Forecasts]
+	var out *output.Output[*whittle.Forecasts]
 	cmd := &cobra.Command{
 		Use:   "forecast [DIR]",
 		Short: "Say how large the image would be if it were built in other ways",
@@ -43,21 +45,21 @@ starts would make again (bytecode).`,
 			if err != nil {
 				return err
 			}
-			return out.write(f)
+			return out.Write(f)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVar(&o.Out, "out", "", "folder for images and logs (default DIR/.whittle)")
-	f.Var(names{&o.Only}, "variant", "start from this variant")
+	f.Var(flagvalue.Names(&o.Only), "variant", "start from this variant")
 	f.BoolVar(&o.Build, "build", false, "also build the strategies, and show the actual sizes")
 	objectiveFlags(f, &o.StudyOptions, "what strategies are for")
 	f.BoolVar(&o.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &o.Inputs)
-	out = newOutput(a, cmd,
-		form[*whittle.Forecasts]{formatText, func(w io.Writer, st page.Style, f *whittle.Forecasts) error { return report.ForecastsText(w, f, st) }},
-		asJSON(func(f *whittle.Forecasts) any { return f }),
-		form[*whittle.Forecasts]{formatMarkdown, func(w io.Writer, _ page.Style, f *whittle.Forecasts) error { return report.ForecastsMarkdown(w, f) }},
-		asPage("Forecast", func(f *whittle.Forecasts) string { return f.Project }, func(f *whittle.Forecasts) any { return f }, report.ForecastsHTML))
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.Forecasts]{Name: output.Text, Write: func(w io.Writer, st page.Style, f *whittle.Forecasts) error { return report.ForecastsText(w, f, st) }},
+		output.AsJSON(func(f *whittle.Forecasts) any { return f }),
+		output.Form[*whittle.Forecasts]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, f *whittle.Forecasts) error { return report.ForecastsMarkdown(w, f) }},
+		output.AsPage("Forecast", func(f *whittle.Forecasts) string { return f.Project }, func(f *whittle.Forecasts) any { return f }, report.ForecastsHTML))
 	return cmd
 }

@@ -16,6 +16,7 @@ import (
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/page"
@@ -23,7 +24,7 @@ import (
 )
 
 // gateOutputs are those of a step.
-func gateOutputs(g *whittle.Gate) step {
+func gateOutputs(g *whittle.Gate) output.Step {
 	var over []string
 	known := slices.Clone(g.Findings)
 	for _, b := range g.Budgets {
@@ -35,18 +36,18 @@ func gateOutputs(g *whittle.Gate) step {
 	for _, f := range known {
 		saves = max(saves, f.Saving.Low)
 	}
-	out := append(step{{"status", string(g.Status)}, {"over", strings.Join(over, "\n")}}, sizesOf(g.Sizes)...)
+	out := append(output.Step{{"status", string(g.Status)}, {"over", strings.Join(over, "\n")}}, sizesOf(g.Sizes)...)
 	return append(out, [2]string{"saves", strconv.FormatInt(saves, 10)})
 }
 
 // sizesOf are the sizes of an image as outputs of a step, in bytes; what is not known is
 // empty.
-func sizesOf(s whittle.Sizes) step {
+func sizesOf(s whittle.Sizes) output.Step {
 	download := ""
 	if s.Download != nil {
 		download = strconv.FormatInt(*s.Download, 10)
 	}
-	return step{{"size", strconv.FormatInt(s.Size, 10)}, {"download", download}, {"wasted", strconv.FormatInt(s.Wasted, 10)}}
+	return output.Step{{"size", strconv.FormatInt(s.Size, 10)}, {"download", download}, {"wasted", strconv.FormatInt(s.Wasted, 10)}}
 }
 
 // gateBadge is the size, in the colour of the verdict.
@@ -55,19 +56,19 @@ func gateBadge(g *whittle.Gate) ci.Badge {
 	return ci.Badge{Label: "image size", Message: whittle.Bytes(g.Sizes.Size), Color: cmp.Or(colours[g.Status], ci.Neutral)}
 }
 
-func gateForms(a *app) []form[*whittle.Gate] {
-	return slices.Concat([]form[*whittle.Gate]{
-		{formatText, func(w io.Writer, st page.Style, g *whittle.Gate) error { return report.GateText(w, g, st, 15) }},
-		asJSON(func(g *whittle.Gate) any { return g }),
-		{formatMarkdown, func(w io.Writer, _ page.Style, g *whittle.Gate) error { return report.GateMarkdown(w, g, 15) }},
-	}, findings[*whittle.Gate]{
-		verb:     "gate",
-		results:  ci.OfGate,
-		cases:    func(g *whittle.Gate) (string, []ci.Case) { return g.Image.Ref, ci.GateCases(g) },
-		markdown: func(w io.Writer, g *whittle.Gate) error { return report.GateMarkdown(w, g, 10) },
-		badge:    gateBadge,
-	}.forms(a), []form[*whittle.Gate]{
-		asPage("Gate", func(g *whittle.Gate) string { return g.Image.Ref + ": " + string(g.Status) }, func(g *whittle.Gate) any { return g }, report.GateHTML),
+func gateForms(a *app) []output.Form[*whittle.Gate] {
+	return slices.Concat([]output.Form[*whittle.Gate]{
+		{Name: output.Text, Write: func(w io.Writer, st page.Style, g *whittle.Gate) error { return report.GateText(w, g, st, 15) }},
+		output.AsJSON(func(g *whittle.Gate) any { return g }),
+		{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, g *whittle.Gate) error { return report.GateMarkdown(w, g, 15) }},
+	}, output.Findings[*whittle.Gate]{
+		Verb:     "gate",
+		Results:  ci.OfGate,
+		Cases:    func(g *whittle.Gate) (string, []ci.Case) { return g.Image.Ref, ci.GateCases(g) },
+		Markdown: func(w io.Writer, g *whittle.Gate) error { return report.GateMarkdown(w, g, 10) },
+		Badge:    gateBadge,
+	}.Forms(&a.printer), []output.Form[*whittle.Gate]{
+		output.AsPage("Gate", func(g *whittle.Gate) string { return g.Image.Ref + ": " + string(g.Status) }, func(g *whittle.Gate) any { return g }, report.GateHTML),
 	})
 }
 
@@ -85,7 +86,7 @@ type gateOptions struct {
 
 func gateCommand(a *app) *cobra.Command {
 	var o gateOptions
-	var out *output[*whittle.Gate]
+	var out *output.Output[*whittle.Gate]
 	cmd := &cobra.Command{
 		Use:   "gate IMAGE|DIR",
 		Short: "Say whether an image keeps its project's budgets, and what broke them",
@@ -110,18 +111,18 @@ which is no pass.`,
 	projectFlag(f, &o.advise.Project)
 	f.StringVarP(&o.config, "config", "c", "", "the project's configuration (default: whittle.yaml, or [tool.whittle] of pyproject.toml)")
 	f.StringVar(&o.baseline, "baseline", "", "compare with this in place of gate.baseline: an image, a file, git:COMMIT, or none")
-	f.Var(names{&o.study.Only}, "variant", "for a project: this variant, where it has several")
+	f.Var(flagvalue.Names(&o.study.Only), "variant", "for a project: this variant, where it has several")
 	f.StringArrayVar(&o.study.Images, "image", nil, "for a project: an image that stands in for the build, such as the one that CI made")
 	f.BoolVar(&o.update, "update-baseline", false, "keep this image as the baseline in "+audit.BaselineFile+", if it passes")
 	f.Var(flagvalue.Bytes(&o.allow), "allow-growth", "accept that much more than budgets for growth allow, with --reason")
 	recordFlags(f, &o.keep)
 	f.StringVar(&o.reason, "reason", "", "with --allow-growth: why, which the baseline keeps")
-	out = newOutput(a, cmd, gateForms(a)...)
-	out.results, out.outputs = ci.OfGate, gateOutputs
+	out = output.New(&a.printer, cmd, gateForms(a)...)
+	out.Results, out.Outputs = ci.OfGate, gateOutputs
 	return cmd
 }
 
-func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *output[*whittle.Gate]) error {
+func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *output.Output[*whittle.Gate]) error {
 	if (o.allow > 0) != (strings.TrimSpace(o.reason) != "") {
 		return usage("such as --allow-growth 60MB --reason \"adds torch\"", "--allow-growth and --reason belong together")
 	}
@@ -139,7 +140,7 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 	if err := inProject(&o.advise); err != nil {
 		return err
 	}
-	a.sources = o.advise.Project
+	a.printer.Sources = o.advise.Project
 	if o.advise.Project != "" && o.file == "" {
 		if made, ok := audit.OnlyDockerfile(o.advise.Project, ""); ok {
 			o.advise.InspectOptions = made
@@ -168,7 +169,7 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 		return err
 	}
 	o.keep.Last(func(r *whittle.Record) { r.Gate, r.Startup, r.Build = g.Status, now.Startup, now.Build })
-	if err := a.save(cmd.Context(), &o.keep, out.write(g)); err != nil {
+	if err := a.save(cmd.Context(), &o.keep, out.Write(g)); err != nil {
 		return err
 	}
 	kept := false
@@ -266,13 +267,13 @@ func (o *gateOptions) configure(in *audit.GateOptions) error {
 // keepBaseline writes the image as the project's baseline, unless it does not pass.
 func keepBaseline(a *app, in audit.GateOptions, g *whittle.Gate, now *whittle.Baseline) (kept bool, err error) {
 	if why := notKept(g); why != "" {
-		a.note("the baseline stays as it is, because " + why)
+		a.printer.Note("the baseline stays as it is, because " + why)
 		return false, nil
 	}
 	if err := audit.WriteBaseline(in.Project, in.KeptAt(), now); err != nil {
 		return false, err
 	}
-	a.note("the baseline is in " + in.KeptAt())
+	a.printer.Note("the baseline is in " + in.KeptAt())
 	return true, nil
 }
 

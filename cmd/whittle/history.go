@@ -12,16 +12,11 @@ import (
 	"whittle.dev/whittle/internal/git"
 	"whittle.dev/whittle/internal/history"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/table"
 	"whittle.dev/whittle/internal/timeline"
-)
-
-// Formats for other programs that work on tables.
-const (
-	formatCSV     = "csv"
-	formatParquet = "parquet"
 )
 
 // recordFlags add --record and --db.
@@ -50,12 +45,12 @@ type historyOptions struct {
 	dir      string // of blame and bisect
 	query    history.Query
 	variants []string
-	rows     count
+	rows     flagvalue.Count
 }
 
 func historyCommand(a *app) *cobra.Command {
 	o := historyOptions{app: a, rows: 20}
-	var out *output[*whittle.HistoryList]
+	var out *output.Output[*whittle.HistoryList]
 	cmd := &cobra.Command{
 		Use:         "history [PROJECT]",
 		Annotations: map[string]string{"arguments": "any"},
@@ -88,19 +83,19 @@ Records are in a file of the user's (SQLite), or in PostgreSQL with --db.`,
 					return err
 				}
 				h.Records, h.More = append(h.Records, rows...), more
-				return out.write(h)
+				return out.Write(h)
 			})
 		},
 	}
 	o.flags(cmd.Flags())
 	cmd.Flags().StringVar(&o.query.Package, "package", "", "show the size of this package in place of the image's")
 	cmd.Flags().Var(&o.rows, "rows", "show at most so many records; 0 shows all")
-	out = newOutput(a, cmd,
-		form[*whittle.HistoryList]{formatText, func(w io.Writer, st page.Style, h *whittle.HistoryList) error { return report.HistoryText(w, h, st) }},
-		asJSON(func(h *whittle.HistoryList) any { return h }),
-		form[*whittle.HistoryList]{formatMarkdown, func(w io.Writer, _ page.Style, h *whittle.HistoryList) error { return report.HistoryMarkdown(w, h) }},
-		form[*whittle.HistoryList]{formatCSV, func(w io.Writer, _ page.Style, h *whittle.HistoryList) error { return table.CSV(w, timeline.Lines(h)) }},
-		form[*whittle.HistoryList]{formatParquet, func(w io.Writer, _ page.Style, h *whittle.HistoryList) error {
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.HistoryList]{Name: output.Text, Write: func(w io.Writer, st page.Style, h *whittle.HistoryList) error { return report.HistoryText(w, h, st) }},
+		output.AsJSON(func(h *whittle.HistoryList) any { return h }),
+		output.Form[*whittle.HistoryList]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, h *whittle.HistoryList) error { return report.HistoryMarkdown(w, h) }},
+		output.Form[*whittle.HistoryList]{Name: output.CSV, Write: func(w io.Writer, _ page.Style, h *whittle.HistoryList) error { return table.CSV(w, timeline.Lines(h)) }},
+		output.Form[*whittle.HistoryList]{Name: output.Parquet, Write: func(w io.Writer, _ page.Style, h *whittle.HistoryList) error {
 			return table.Parquet(w, timeline.Lines(h))
 		}})
 	cmd.AddCommand(historyCompareCommand(a), historyBlameCommand(a), historyBisectCommand(a), historyPruneCommand(a))
@@ -110,7 +105,7 @@ Records are in a file of the user's (SQLite), or in PostgreSQL with --db.`,
 // flags adds the options that select records.
 func (o *historyOptions) flags(f *pflag.FlagSet) {
 	databaseFlag(f, &o.db)
-	f.Var(names{&o.variants}, "variant", "only records of this variant")
+	f.Var(flagvalue.Names(&o.variants), "variant", "only records of this variant")
 	f.StringVar(&o.query.Branch, "branch", "", "only records of this branch")
 	f.Var(flagvalue.Moment(&o.query.Since), "since", "only records since then: 2026-11-30, or 30d for the last thirty days")
 	f.Var(flagvalue.Moment(&o.query.Until), "until", "only records before then")
@@ -132,18 +127,9 @@ func (o *historyOptions) with(ctx context.Context, do func(s *history.Store) err
 	return do(s)
 }
 
-// inText are the usual formats of a result that is shown with at most some rows.
-func inText[T any](rows *count, text func(w io.Writer, v T, st page.Style, rows int) error, markdown func(w io.Writer, v T, rows int) error) []form[T] {
-	return []form[T]{
-		{formatText, func(w io.Writer, st page.Style, v T) error { return text(w, v, st, int(*rows)) }},
-		asJSON(func(v T) any { return v }),
-		{formatMarkdown, func(w io.Writer, _ page.Style, v T) error { return markdown(w, v, int(*rows)) }},
-	}
-}
-
 func historyCompareCommand(a *app) *cobra.Command {
 	o := historyOptions{app: a, rows: 15}
-	var out *output[*whittle.HistoryChange]
+	var out *output.Output[*whittle.HistoryChange]
 	cmd := &cobra.Command{
 		Use:   "compare FROM TO",
 		Short: "Say what changed between two records",
@@ -170,20 +156,20 @@ commit; --project and the other options choose among which.`,
 				if err != nil {
 					return err
 				}
-				return out.write(c)
+				return out.Write(c)
 			})
 		},
 	}
 	o.flags(cmd.Flags())
 	cmd.Flags().StringVar(&o.query.Project, "project", "", "only records of the project with this name")
 	cmd.Flags().Var(&o.rows, "rows", "rows of each long table; 0 shows all")
-	out = newOutput(a, cmd, inText(&o.rows, report.HistoryChangeText, report.HistoryChangeMarkdown)...)
+	out = output.New(&a.printer, cmd, output.InText(&o.rows, report.HistoryChangeText, report.HistoryChangeMarkdown)...)
 	return cmd
 }
 
 func historyBlameCommand(a *app) *cobra.Command {
 	o, b := historyOptions{app: a, rows: 2}, timeline.BlameOptions{}
-	var out *output[*whittle.Blame]
+	var out *output.Output[*whittle.Blame]
 	var from string
 	cmd := &cobra.Command{
 		Use:   "blame [DIR]",
@@ -203,18 +189,18 @@ much, and why. Records of files that were not committed do not count.`,
 				if err != nil {
 					return err
 				}
-				return out.write(found)
+				return out.Write(found)
 			})
 		},
 	}
 	f := cmd.Flags()
 	databaseFlag(f, &o.db)
-	f.Var(names{&o.variants}, "variant", "only records of this variant")
+	f.Var(flagvalue.Names(&o.variants), "variant", "only records of this variant")
 	f.StringVar(&b.Package, "package", "", "about the size of this package in place of the image's")
 	f.Var(flagvalue.Bytes(&b.Least), "least", "leave out smaller changes, such as 1MB")
 	f.StringVar(&from, "from", "", "the first commit (default: all)")
 	f.Var(&o.rows, "rows", "causes that are named of each commit; 0 names all")
-	out = newOutput(a, cmd, inText(&o.rows, report.BlameText, report.BlameMarkdown)...)
+	out = output.New(&a.printer, cmd, output.InText(&o.rows, report.BlameText, report.BlameMarkdown)...)
 	return cmd
 }
 
@@ -229,7 +215,7 @@ func (o *historyOptions) commits(ctx context.Context, args []string, from, to st
 
 func historyBisectCommand(a *app) *cobra.Command {
 	o, b := historyOptions{app: a, rows: 15}, timeline.BlameOptions{}
-	var out *output[*whittle.Bisection]
+	var out *output.Output[*whittle.Bisection]
 	var study lab.StudyOptions
 	var from, to string
 	var size int64
@@ -261,7 +247,7 @@ was, and recorded. A commit that does not build is passed over.`,
 				if err != nil {
 					return err
 				}
-				return out.write(found)
+				return out.Write(found)
 			})
 		},
 	}
@@ -270,18 +256,18 @@ was, and recorded. A commit that does not build is passed over.`,
 	f.StringVar(&from, "from", "", "a commit whose image was small enough")
 	f.StringVar(&to, "to", "", "a commit whose image was not (default: what is checked out)")
 	f.Var(flagvalue.Bytes(&size), "size", "the size that the image reaches, such as 500MB")
-	f.Var(names{&o.variants}, "variant", "the variant, where the project has several")
+	f.Var(flagvalue.Names(&o.variants), "variant", "the variant, where the project has several")
 	f.Var(&o.rows, "rows", "rows of each long table; 0 shows all")
 	f.BoolVar(&study.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &study.Inputs)
-	out = newOutput(a, cmd, inText(&o.rows, report.BisectText, report.BisectMarkdown)...)
+	out = output.New(&a.printer, cmd, output.InText(&o.rows, report.BisectText, report.BisectMarkdown)...)
 	return cmd
 }
 
 func historyPruneCommand(a *app) *cobra.Command {
 	o := historyOptions{app: a}
 	var r history.Retention
-	var keep count
+	var keep flagvalue.Count
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old records",
@@ -298,7 +284,7 @@ each project and variant. One of the two options is wanted.`,
 				if err != nil {
 					return err
 				}
-				return a.show(p, func(w io.Writer, _ page.Style) error { return report.PruneText(w, p) })
+				return a.printer.Show(p, func(w io.Writer, _ page.Style) error { return report.PruneText(w, p) })
 			})
 		},
 	}

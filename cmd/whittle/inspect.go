@@ -14,6 +14,8 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/flagvalue"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
 	"whittle.dev/whittle/internal/report/html"
@@ -24,16 +26,16 @@ import (
 
 func (a *app) inspectCommand() *cobra.Command {
 	var file, target, by string
-	rows := count(15)
+	rows := flagvalue.Count(15)
 	var duplicates, all, base bool
 	var keep timeline.Recording
-	var out *output[inspectResult]
+	var out *output.Output[inspectResult]
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Say where every byte of an image is, and which bytes are wasted",
 		Args:  oneImage("whittle inspect python:3.13", "to compare them: whittle compare A B"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if out.only(formatHTML) {
+			if out.Only(output.HTML) {
 				if err := unused(cmd, "an HTML report shows all", "by", "rows", "all", "base", "duplicates", "record", "db"); err != nil {
 					return err
 				}
@@ -53,35 +55,35 @@ func (a *app) inspectCommand() *cobra.Command {
 				return err
 			}
 			shown := inspectResult{rows: int(rows), base: all || base, dockerfile: file}
-			if out.wants(formatHTML) {
+			if out.Wants(output.HTML) {
 				if shown.model, err = audit.View(cmd.Context(), env, args[0], audit.AdviseOptions{InspectOptions: o}); err != nil {
 					return err
 				}
 			}
 			if target != "" {
-				a.again = append(a.again, "--target="+target)
+				a.printer.Options = append(a.printer.Options, "--target="+target)
 			}
 			o.By, o.Duplicates = by, duplicates
-			if out.only(formatHTML) {
-				return out.write(shown)
+			if out.Only(output.HTML) {
+				return out.Write(shown)
 			}
 			if shown.in, err = keep.Inspect(cmd.Context(), env, args[0], o); err != nil {
 				return err
 			}
 			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
-				a.note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
+				a.printer.Note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
 			}
-			return a.save(cmd.Context(), &keep, out.write(shown))
+			return a.save(cmd.Context(), &keep, out.Write(shown))
 		},
 	}
-	out = newOutput(a, cmd, inspectForms(a)...)
+	out = output.New(&a.printer, cmd, inspectForms(a)...)
 	recordFlags(cmd.Flags(), &keep)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
 	cmd.Flags().BoolVar(&all, "all", false, "show everything: all rows, also small ones, and what each Python distribution consists of")
 	cmd.Flags().BoolVar(&base, "base", false, "show each layer of the base image instead of their sum")
-	cmd.Flags().Var(choice{&by, audit.Keys()}, "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
+	cmd.Flags().Var(flagvalue.Choice(&by, audit.Keys()), "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
 }
@@ -95,30 +97,30 @@ type inspectResult struct {
 	dockerfile string
 }
 
-func inspectForms(a *app) []form[inspectResult] {
+func inspectForms(a *app) []output.Form[inspectResult] {
 	results := func(v inspectResult) []ci.Result { return ci.OfInspection(v.in) }
-	return slices.Concat([]form[inspectResult]{
-		{formatText, func(w io.Writer, st page.Style, v inspectResult) error {
+	return slices.Concat([]output.Form[inspectResult]{
+		{Name: output.Text, Write: func(w io.Writer, st page.Style, v inspectResult) error {
 			st.Base = v.base
 			return report.InspectionText(w, v.in, st, v.rows)
 		}},
-		asJSON(func(v inspectResult) any { return v.in }),
-		{formatMarkdown, func(w io.Writer, _ page.Style, v inspectResult) error {
+		output.AsJSON(func(v inspectResult) any { return v.in }),
+		{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, v inspectResult) error {
 			return report.InspectionMarkdown(w, v.in, v.rows)
 		}},
-	}, findings[inspectResult]{
-		verb:    "inspect",
-		results: results,
-		cases: func(v inspectResult) (string, []ci.Case) {
+	}, output.Findings[inspectResult]{
+		Verb:    "inspect",
+		Results: results,
+		Cases: func(v inspectResult) (string, []ci.Case) {
 			return v.in.Image.Ref, ci.Cases("whittle.inspect", results(v))
 		},
-		markdown: func(w io.Writer, v inspectResult) error { return report.InspectionMarkdown(w, v.in, 5) },
-		badge: func(v inspectResult) ci.Badge {
+		Markdown: func(w io.Writer, v inspectResult) error { return report.InspectionMarkdown(w, v.in, 5) },
+		Badge: func(v inspectResult) ci.Badge {
 			return ci.Badge{Label: "image size", Message: whittle.Bytes(v.in.Sizes.Size), Color: ci.Neutral}
 		},
-	}.forms(a), []form[inspectResult]{
-		{formatHTML, func(w io.Writer, _ page.Style, v inspectResult) error {
-			return writeHTML(w, &html.Page{Images: shown(v.model), Value: v.model.Inspection, Diff: diffsIn(".", func(*whittle.Finding) string { return v.dockerfile })})
+	}.Forms(&a.printer), []output.Form[inspectResult]{
+		{Name: output.HTML, Write: func(w io.Writer, _ page.Style, v inspectResult) error {
+			return output.WriteHTML(w, &html.Page{Images: output.Shown(v.model), Value: v.model.Inspection, Diff: output.DiffsIn(".", func(*whittle.Finding) string { return v.dockerfile })})
 		}},
 	})
 }
@@ -165,9 +167,9 @@ func nearFile(name string) string {
 
 func (a *app) compareCommand() *cobra.Command {
 	var files []string
-	rows := count(20)
+	rows := flagvalue.Count(20)
 	var duplicates bool
-	var out *output[compareResult]
+	var out *output.Output[compareResult]
 	cmd := &cobra.Command{
 		Use:   "compare A B [C…]",
 		Short: "Say where the size difference between images comes from",
@@ -176,7 +178,7 @@ func (a *app) compareCommand() *cobra.Command {
 			if len(files) > len(args) {
 				return usage("one for each image, in their order", "%d Dockerfiles for %d images", len(files), len(args))
 			}
-			if out.only(formatHTML) {
+			if out.Only(output.HTML) {
 				if err := unused(cmd, "an HTML report shows all", "rows", "duplicates"); err != nil {
 					return err
 				}
@@ -196,7 +198,7 @@ func (a *app) compareCommand() *cobra.Command {
 				return err
 			}
 			shown := compareResult{rows: int(rows)}
-			if out.wants(formatHTML) {
+			if out.Wants(output.HTML) {
 				shown.c, shown.models, err = audit.CompareViews(cmd.Context(), env, args, options)
 			} else {
 				shown.c, err = audit.Compare(cmd.Context(), env, args, options)
@@ -205,13 +207,13 @@ func (a *app) compareCommand() *cobra.Command {
 				return err
 			}
 			a.noteSame(args, shown.c)
-			return out.write(shown)
+			return out.Write(shown)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places in all the images")
 	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
-	out = newOutput(a, cmd, compareForms(a)...)
+	out = output.New(&a.printer, cmd, compareForms(a)...)
 	return cmd
 }
 
@@ -222,29 +224,29 @@ type compareResult struct {
 	rows   int
 }
 
-func compareForms(a *app) []form[compareResult] {
+func compareForms(a *app) []output.Form[compareResult] {
 	results := func(v compareResult) []ci.Result { return ci.OfComparison(v.c) }
-	return slices.Concat([]form[compareResult]{
-		{formatText, func(w io.Writer, st page.Style, v compareResult) error {
+	return slices.Concat([]output.Form[compareResult]{
+		{Name: output.Text, Write: func(w io.Writer, st page.Style, v compareResult) error {
 			return report.ComparisonText(w, v.c, st, v.rows)
 		}},
-		asJSON(func(v compareResult) any { return v.c }),
-		{formatMarkdown, func(w io.Writer, _ page.Style, v compareResult) error {
+		output.AsJSON(func(v compareResult) any { return v.c }),
+		{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, v compareResult) error {
 			return report.ComparisonMarkdown(w, v.c, v.rows)
 		}},
-	}, findings[compareResult]{
-		verb:    "compare",
-		results: results,
-		cases: func(v compareResult) (string, []ci.Case) {
+	}, output.Findings[compareResult]{
+		Verb:    "compare",
+		Results: results,
+		Cases: func(v compareResult) (string, []ci.Case) {
 			return v.c.Images[len(v.c.Images)-1].Ref, ci.Cases("whittle.compare", results(v))
 		},
-		markdown: func(w io.Writer, v compareResult) error { return report.ComparisonMarkdown(w, v.c, 10) },
-		badge: func(v compareResult) ci.Badge {
+		Markdown: func(w io.Writer, v compareResult) error { return report.ComparisonMarkdown(w, v.c, 10) },
+		Badge: func(v compareResult) ci.Badge {
 			return ci.Badge{Label: "image size", Message: whittle.SignedBytes(v.c.Delta.Size), Color: grown(v.c.Delta.Size)}
 		},
-	}.forms(a), []form[compareResult]{
-		{formatHTML, func(w io.Writer, _ page.Style, v compareResult) error {
-			return writeHTML(w, &html.Page{Comparison: v.c, Images: shown(v.models...), Value: v.c})
+	}.Forms(&a.printer), []output.Form[compareResult]{
+		{Name: output.HTML, Write: func(w io.Writer, _ page.Style, v compareResult) error {
+			return output.WriteHTML(w, &html.Page{Comparison: v.c, Images: output.Shown(v.models...), Value: v.c})
 		}},
 	})
 }
@@ -266,7 +268,7 @@ func (a *app) noteSame(names []string, c *whittle.Comparison) {
 	for i, image := range c.Images {
 		first, again := seen[image.Digest]
 		if again && image.Digest != "" {
-			a.note(fmt.Sprintf("%s and %s are the same image (%s)", names[first], names[i], image.Digest.Short()))
+			a.printer.Note(fmt.Sprintf("%s and %s are the same image (%s)", names[first], names[i], image.Digest.Short()))
 			continue
 		}
 		seen[image.Digest] = i

@@ -11,7 +11,9 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/report/jsontext"
@@ -23,7 +25,7 @@ func (a *app) labCommand() *cobra.Command {
 	var o lab.StudyOptions
 	var risk, trace string
 	var keep timeline.Recording
-	var out *output[labResult]
+	var out *output.Output[labResult]
 	cmd := &cobra.Command{
 		Use:   "lab [DIR]",
 		Short: "Build, measure, explain and run every variant of a project",
@@ -65,7 +67,7 @@ this machine failed.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Config, "config", "", "read this file instead of DIR/whittle.yaml")
 	f.StringVar(&o.Out, "out", "", "folder for the report, images and logs (default DIR/.whittle)")
-	f.Var(names{&o.Only}, "variant", "study only these variants (repeatable)")
+	f.Var(flagvalue.Names(&o.Only), "variant", "study only these variants (repeatable)")
 	f.StringArrayVar(&o.Images, "image", nil, "an image that stands in for a build, such as the one that CI made: VARIANT=IMAGE, or IMAGE for the only variant (repeatable)")
 	f.BoolVar(&o.Resume, "resume", false, "reuse finished variants whose inputs are the same")
 	f.BoolVar(&o.Quick, "quick", false, "build with cache; skip measured rebuilds, zstd sizes and repeated start-ups")
@@ -78,15 +80,17 @@ this machine failed.`,
 	traceFlag(f, &trace)
 	recordFlags(f, &keep)
 	inputFlags(f, &o.Inputs)
-	out = newOutput(a, cmd,
-		form[labResult]{formatText, func(w io.Writer, st page.Style, v labResult) error { return report.StudyText(w, v.study, st) }},
-		asJSON(func(v labResult) any { return v.study }),
-		form[labResult]{formatMarkdown, func(w io.Writer, _ page.Style, v labResult) error { return report.StudyMarkdown(w, v.study) }},
-		form[labResult]{formatHTML, func(w io.Writer, _ page.Style, v labResult) error { return writeHTML(w, v.reports.page(v.study)) }})
+	out = output.New(&a.printer, cmd,
+		output.Form[labResult]{Name: output.Text, Write: func(w io.Writer, st page.Style, v labResult) error { return report.StudyText(w, v.study, st) }},
+		output.AsJSON(func(v labResult) any { return v.study }),
+		output.Form[labResult]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, v labResult) error { return report.StudyMarkdown(w, v.study) }},
+		output.Form[labResult]{Name: output.HTML, Write: func(w io.Writer, _ page.Style, v labResult) error {
+			return output.WriteHTML(w, v.reports.page(v.study))
+		}})
 	return cmd
 }
 
-func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResult], keep *timeline.Recording) error {
+func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output.Output[labResult], keep *timeline.Recording) error {
 	if err := notProved(o.Images, o.Fix, "--fix"); err != nil {
 		return err
 	}
@@ -109,11 +113,11 @@ func (a *app) runLab(cmd *cobra.Command, o lab.StudyOptions, out *output[labResu
 		return failed
 	}
 	keep.OfStudy(study)
-	if err := a.save(cmd.Context(), keep, out.write(labResult{study, &reports})); err != nil {
+	if err := a.save(cmd.Context(), keep, out.Write(labResult{study, &reports})); err != nil {
 		return err
 	}
 	if !a.quiet {
-		fmt.Fprintf(a.err, "\nwrote %s, report.md and report.json; images and logs are beside them\n", filepath.Join(cmp.Or(o.Out, filepath.Join(o.Dir, lab.OutName)), "report.html"))
+		fmt.Fprintf(a.printer.Err, "\nwrote %s, report.md and report.json; images and logs are beside them\n", filepath.Join(cmp.Or(o.Out, filepath.Join(o.Dir, lab.OutName)), "report.html"))
 	}
 	for _, v := range study.Variants {
 		if failed == nil && v.Build.Status == whittle.Failed {
@@ -160,7 +164,7 @@ func (k *keptReports) page(study *whittle.Study) *html.Page {
 		}
 		return ""
 	}
-	return &html.Page{Study: study, Images: k.images, Diff: diffsIn(k.dir, dockerfile), Value: study}
+	return &html.Page{Study: study, Images: k.images, Diff: output.DiffsIn(k.dir, dockerfile), Value: study}
 }
 
 func (k *keptReports) keep(study *whittle.Study, out string) error {
@@ -168,7 +172,7 @@ func (k *keptReports) keep(study *whittle.Study, out string) error {
 		return k.failed
 	}
 	var md, js, page bytes.Buffer
-	if err := writeHTML(&page, k.page(study)); err != nil {
+	if err := output.WriteHTML(&page, k.page(study)); err != nil {
 		return err
 	}
 	if err := report.StudyMarkdown(&md, study); err != nil {

@@ -45,7 +45,7 @@ ends with exit code 3.
 	})
 	b.WriteString("\nOptions of every command\n" + only.FlagUsagesWrapped(80))
 	return &cobra.Command{Use: "limits", Short: "The limits, and which option changes each", Long: b.String(), Args: none, RunE: func(*cobra.Command, []string) error {
-		return a.show(list, func(w io.Writer, _ page.Style) error {
+		return a.printer.Show(list, func(w io.Writer, _ page.Style) error {
 			_, err := io.WriteString(w, b.String())
 			return err
 		})

@@ -22,6 +22,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/memory"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/trace"
 )
@@ -66,7 +67,8 @@ var errNo = errors.New("the answer is no")
 func run(args []string, std stdio) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	app := &app{stdio: std, temp: os.TempDir()}
+	app := &app{in: std.in, printer: output.Printer{Out: std.out, Err: std.err, Version: releaseVersion}, temp: os.TempDir()}
+	app.printer.EndProgress = app.endProgress
 	defer app.tidy()
 	defer app.endProgress() // also when it panics
 	ctx, free := memory.Guard(ctx, exitLast(app))
@@ -127,14 +129,14 @@ func (a *app) complain(err error, code int) {
 	if code == exitInterrupted {
 		text = "interrupted"
 	}
-	if a.json {
+	if a.printer.JSON {
 		b, _ := json.Marshal(failure{"whittle.error/v1", text, hint, code}) // strings and a number always marshal
-		fmt.Fprintf(a.err, "%s\n", b)
+		fmt.Fprintf(a.printer.Err, "%s\n", b)
 		return
 	}
-	fmt.Fprintf(a.err, "whittle: %s\n", text)
+	fmt.Fprintf(a.printer.Err, "whittle: %s\n", text)
 	if hint != "" {
-		fmt.Fprintf(a.err, "whittle: hint: %s\n", hint)
+		fmt.Fprintf(a.printer.Err, "whittle: hint: %s\n", hint)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestNextOfProject(t *testing.T) {
 		a.about(cmd, projectDir(cmd.Flags().Args()))
 		r := &whittle.Repair{Files: []whittle.FileChange{{}}, Steps: []whittle.RepairStep{{}}}
 		var b strings.Builder
-		if err := report.RepairText(&b, r, a.style()); err != nil {
+		if err := report.RepairText(&b, r, a.printer.Style()); err != nil {
 			t.Fatal(err)
 		}
 		if got := nextCommands(b.String()); len(got) != 1 || got[0] != c.want {

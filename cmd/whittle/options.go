@@ -1,17 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/commandline"
+	"whittle.dev/whittle/internal/output"
 )
 
 // Options that every command has, by what they have an effect on.
@@ -21,9 +20,6 @@ var (
 	ofAsking   = []string{"no-package-index"}
 	ofCache    = []string{"cache-dir"}
 	ofResults  = []string{"json", "color"}
-	// ofText are options of commands that only say how much of a result is printed as
-	// text.
-	ofText = []string{"rows", "all", "base", "color"}
 )
 
 // idle is a reason why options have no effect.
@@ -72,7 +68,7 @@ func idleOptions(cmd *cobra.Command, args []string) []idle {
 // empty are refused, and what has no effect is noted.
 func (a *app) checkOptions(cmd *cobra.Command, args []string) error {
 	for _, note := range commandline.UnknownVariables(cmd.Root()) {
-		a.note(note)
+		a.printer.Note(note)
 	}
 	if f := cmd.Flags().Lookup("builtin-frontend"); a.offline && f != nil {
 		_ = f.Value.Set("true") // a boolean takes it
@@ -87,13 +83,13 @@ func (a *app) checkOptions(cmd *cobra.Command, args []string) error {
 		return empty
 	}
 	idles := idleOptions(cmd, args)
-	if a.json {
-		idles = append(idles, idle{ofText, "JSON has everything, and no colours"})
+	if a.printer.JSON {
+		idles = append(idles, idle{output.TextOnly(cmd), "JSON has everything, and no colours"})
 	}
 	for _, i := range idles {
 		for _, name := range i.flags {
 			if cmd.Flags().Changed(name) {
-				a.note(fmt.Sprintf("--%s does nothing here: %s", name, i.why))
+				a.printer.Note(fmt.Sprintf("--%s does nothing here: %s", name, i.why))
 			}
 		}
 	}
@@ -120,52 +116,6 @@ func noLists(cmd *cobra.Command, args []string, list string) error {
 		}
 	})
 	return other
-}
-
-// names are one or several, with commas between them. The flag may be repeated.
-type names struct{ of *[]string }
-
-func (n names) String() string {
-	if n.of == nil {
-		return ""
-	}
-	return strings.Join(*n.of, ",")
-}
-
-func (n names) Type() string { return "strings" }
-
-// Repeatable says that each line of a variable is one.
-func (n names) Repeatable() bool { return true }
-
-func (n names) Set(s string) error {
-	for name := range strings.SplitSeq(s, ",") {
-		if name = strings.TrimSpace(name); name == "" {
-			return errors.New("one or several names are wanted, with commas between them")
-		}
-		*n.of = append(*n.of, name)
-	}
-	return nil
-}
-
-// seconds is a time of more than nothing.
-type seconds struct{ d *time.Duration }
-
-func (t seconds) String() string {
-	if t.d == nil {
-		return ""
-	}
-	return t.d.String()
-}
-
-func (t seconds) Type() string { return "duration" }
-
-func (t seconds) Set(s string) error {
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return errors.New("a time is wanted, such as 10s or 2m")
-	}
-	*t.d = d
-	return nil
 }
 
 // elsewhere is what to type instead of flags that other tools have.

@@ -17,16 +17,16 @@ func (a *app) progress() whittle.Progress {
 		return nil
 	}
 	if a.shown == nil {
-		o := progress.Options{Out: a.err, Printable: page.Plain}
-		if f, ok := a.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+		o := progress.Options{Out: a.printer.Err, Printable: page.Plain}
+		if f, ok := a.printer.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 			o.Size = func() (columns, rows int) {
 				columns, rows, _ = term.GetSize(int(f.Fd())) // 0 and 0 where it does not say
 				return columns, rows
 			}
-			o.Color = commandline.Colored(a.color, f, os.Environ())
+			o.Color = commandline.Colored(a.printer.Color, f, os.Environ())
 		}
 		a.shown = progress.New(o)
-		a.err = a.shown // what else is written there keeps clear of it
+		a.printer.Err = a.shown // what else is written there keeps clear of it
 	}
 	return a.shown
 }

@@ -7,13 +7,14 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
 	var o audit.SimulateOptions
-	var out *output[*whittle.Simulation]
+	var out *output.Output[*whittle.Simulation]
 	cmd := &cobra.Command{
 		Use:   "simulate IMAGE",
 		Short: "Say how large an image would be without some of its files",
@@ -43,17 +44,17 @@ Each change is shown alone, and all together, because they overlap.`,
 			if err != nil {
 				return err
 			}
-			return out.write(s)
+			return out.Write(s)
 		},
 	}
 	cmd.Flags().StringArrayVar(&o.Without, "without", nil, "files to leave out: a folder, '**/tests', '*.pyc' (repeatable)")
 	cmd.Flags().StringArrayVar(&o.Distributions, "without-distribution", nil, "a Python distribution to leave out, with all that only it needs (repeatable)")
-	out = newOutput(a, cmd,
-		form[*whittle.Simulation]{formatText, func(w io.Writer, st page.Style, s *whittle.Simulation) error {
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.Simulation]{Name: output.Text, Write: func(w io.Writer, st page.Style, s *whittle.Simulation) error {
 			return report.SimulationText(w, s, st)
 		}},
-		asJSON(func(s *whittle.Simulation) any { return s }),
-		form[*whittle.Simulation]{formatMarkdown, func(w io.Writer, _ page.Style, s *whittle.Simulation) error { return report.SimulationMarkdown(w, s) }},
-		asPage("Simulation", func(s *whittle.Simulation) string { return s.Image.Ref }, func(s *whittle.Simulation) any { return s }, report.SimulationHTML))
+		output.AsJSON(func(s *whittle.Simulation) any { return s }),
+		output.Form[*whittle.Simulation]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, s *whittle.Simulation) error { return report.SimulationMarkdown(w, s) }},
+		output.AsPage("Simulation", func(s *whittle.Simulation) string { return s.Image.Ref }, func(s *whittle.Simulation) any { return s }, report.SimulationHTML))
 	return cmd
 }

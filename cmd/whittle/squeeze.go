@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/destination"
 	"whittle.dev/whittle/internal/flagvalue"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/jsontext"
 	"whittle.dev/whittle/internal/report/page"
@@ -69,7 +70,7 @@ type squeezeOptions struct {
 
 func squeezeCommand(a *app) *cobra.Command {
 	var o squeezeOptions
-	var out *output[*whittle.Squeeze]
+	var out *output.Output[*whittle.Squeeze]
 	cmd := &cobra.Command{
 		Use:   "squeeze IMAGE [-o DEST]",
 		Short: "Write a smaller image with the same file system, without its Dockerfile",
@@ -96,22 +97,22 @@ func squeezeCommand(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return out.write(s)
+			return out.Write(s)
 		},
 	}
 	f := cmd.Flags()
 	o.base = "keep"
-	f.Var(choice{&o.base, []string{"keep", "rewrite"}}, "base", "layers of the base image: keep, so that they stay shared, or rewrite")
+	f.Var(flagvalue.Choice(&o.base, []string{"keep", "rewrite"}), "base", "layers of the base image: keep, so that they stay shared, or rewrite")
 	f.StringVar(&o.BaseImage, "base-image", "", "the base image: its layers are those that both have")
 	f.Var(flagvalue.Bound(&o.BaseLayers), "base-layers", "how many of the lowest layers are those of the base image")
 	f.StringVarP(&o.file, "file", "f", "", "the Dockerfile that made the image, which tells the layers of its base")
 	f.StringVar(&o.target, "target", "", "the stage of the Dockerfile that was built")
 	o.Compress = "keep"
-	f.Var(choice{&o.Compress, []string{"keep", "gzip", "zstd", "zstd:chunked", "tar"}}, "compress", "compression of layers: keep what each has, gzip, zstd, zstd:chunked, or tar for none; a layer stays as it is if it would be larger")
+	f.Var(flagvalue.Choice(&o.Compress, []string{"keep", "gzip", "zstd", "zstd:chunked", "tar"}), "compress", "compression of layers: keep what each has, gzip, zstd, zstd:chunked, or tar for none; a layer stays as it is if it would be larger")
 	f.Var(flagvalue.Bound(&o.Level), "level", "level of --compress: 1 to 9 for gzip, 1 to 19 for zstd and zstd:chunked (default: the usual one)")
 	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
-	f.Var(names{&o.Fix}, "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
+	f.Var(flagvalue.Names(&o.Fix), "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
 	f.BoolVar(&o.Run, "run", false, "with --fix or --traced, also run all that the check starts, before and after")
 	f.BoolVar(&o.traced, "traced", false, "remove the Python distributions and Debian packages that no run touches and that nothing which stays needs")
 	o.workload.Miss = 0.01
@@ -121,10 +122,10 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.workload.Test, "test", false, "with --traced, also run the project's tests (test: of whittle.yaml)")
 	f.StringVar(&o.certificate, "certificate", "", "write a certificate (JSON) to this file: that both images have the same file system, but for what --fix and --traced removed, and configuration")
 	f.BoolVar(&o.Attach, "attach", false, "also write the certificate beside the image, as an artifact about it: for OCI layouts, OCI archives and registries")
-	out = newOutput(a, cmd,
-		form[*whittle.Squeeze]{formatText, func(w io.Writer, st page.Style, s *whittle.Squeeze) error { return report.SqueezeText(w, s, st) }},
-		asJSON(func(s *whittle.Squeeze) any { return s }),
-		form[*whittle.Squeeze]{formatMarkdown, func(w io.Writer, _ page.Style, s *whittle.Squeeze) error { return report.SqueezeMarkdown(w, s) }})
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.Squeeze]{Name: output.Text, Write: func(w io.Writer, st page.Style, s *whittle.Squeeze) error { return report.SqueezeText(w, s, st) }},
+		output.AsJSON(func(s *whittle.Squeeze) any { return s }),
+		output.Form[*whittle.Squeeze]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, s *whittle.Squeeze) error { return report.SqueezeMarkdown(w, s) }})
 	output := f.Lookup("output")
 	output.Value = placeOrFile{output.Value, &o.to}
 	output.Usage = "DEST, where the image is written; or FORMAT=FILE, a file that the result is also written to, such as json=result.json (repeatable)"
@@ -247,7 +248,7 @@ wrong; 3 the engine, the network or this machine failed.`
 
 func verifyCommand(a *app) *cobra.Command {
 	var file string
-	var out *output[*whittle.TreeComparison]
+	var out *output.Output[*whittle.TreeComparison]
 	cmd := &cobra.Command{
 		Use:   "verify A B",
 		Short: "Say whether two images have the same file system and configuration",
@@ -273,7 +274,7 @@ func verifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := out.write(c); err != nil {
+			if err := out.Write(c); err != nil {
 				return err
 			}
 			if !c.Explained() {
@@ -283,9 +284,9 @@ func verifyCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "certificate", "", "the certificate of squeeze --fix or --traced: the images may differ in what it lists")
-	out = newOutput(a, cmd,
-		form[*whittle.TreeComparison]{formatText, func(w io.Writer, st page.Style, c *whittle.TreeComparison) error { return report.VerifyText(w, c, st) }},
-		asJSON(func(c *whittle.TreeComparison) any { return c }),
-		form[*whittle.TreeComparison]{formatMarkdown, func(w io.Writer, _ page.Style, c *whittle.TreeComparison) error { return report.VerifyMarkdown(w, c) }})
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.TreeComparison]{Name: output.Text, Write: func(w io.Writer, st page.Style, c *whittle.TreeComparison) error { return report.VerifyText(w, c, st) }},
+		output.AsJSON(func(c *whittle.TreeComparison) any { return c }),
+		output.Form[*whittle.TreeComparison]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, c *whittle.TreeComparison) error { return report.VerifyMarkdown(w, c) }})
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/static"
 )
 
@@ -28,7 +29,7 @@ func (t *textMode) asked(args []string) bool {
 var onlyBuilds = []string{"file", "target", "project", "image", "trace", "builtin-frontend", "secret", "ssh", "env", "env-file", "cache-from", "cache-to", "allow"}
 
 // advise shows what Dockerfiles show without an image.
-func (t *textMode) advise(cmd *cobra.Command, args []string, o static.Options, out *output[adviseResult]) error {
+func (t *textMode) advise(cmd *cobra.Command, args []string, o static.Options, out *output.Output[adviseResult]) error {
 	idle := append(slices.Clone(onlyBuilds), "all")
 	if !slices.ContainsFunc(args, isProject) {
 		idle = append(idle, "variant")
@@ -42,7 +43,7 @@ func (t *textMode) advise(cmd *cobra.Command, args []string, o static.Options, o
 		return failed
 	}
 	if len(advice.Files) > 0 || failed == nil {
-		if err := out.write(adviseResult{text: advice}); err != nil {
+		if err := out.Write(adviseResult{text: advice}); err != nil {
 			return err
 		}
 	}
@@ -53,7 +54,7 @@ func (t *textMode) advise(cmd *cobra.Command, args []string, o static.Options, o
 }
 
 // fix shows or makes the fixes that the text of Dockerfiles proves to be safe.
-func (t *textMode) fix(cmd *cobra.Command, a *app, args []string, o lab.FixOptions, out *output[*whittle.Repair]) error {
+func (t *textMode) fix(cmd *cobra.Command, a *app, args []string, o lab.FixOptions, out *output.Output[*whittle.Repair]) error {
 	idle := append(slices.Clone(onlyBuilds), "verify", "objective", "strategy", "guard-imports", "commits", "out")
 	if !o.Write {
 		idle = append(idle, "force")
@@ -72,7 +73,7 @@ func (t *textMode) fix(cmd *cobra.Command, a *app, args []string, o lab.FixOptio
 	if r == nil {
 		return failed
 	}
-	if err := out.write(r); err != nil {
+	if err := out.Write(r); err != nil {
 		return err
 	}
 	return failed

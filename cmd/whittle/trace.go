@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/page"
 )
@@ -38,7 +39,7 @@ func traceCommand(a *app) *cobra.Command {
 	var o audit.TraceOptions
 	runs := runOptions{RunOptions: &o.RunOptions}
 	var all bool
-	var out *output[*whittle.Trace]
+	var out *output.Output[*whittle.Trace]
 	cmd := &cobra.Command{
 		Use:   "trace IMAGE",
 		Short: "Run an image and say which of its files are touched, and which never",
@@ -56,7 +57,7 @@ func traceCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := out.write(t); err != nil || !slices.ContainsFunc(t.Runs, func(r whittle.TraceRun) bool { return r.Problem != "" }) {
+			if err := out.Write(t); err != nil || !slices.ContainsFunc(t.Runs, func(r whittle.TraceRun) bool { return r.Problem != "" }) {
 				return err
 			}
 			return errNo
@@ -67,13 +68,13 @@ func traceCommand(a *app) *cobra.Command {
 	runs.flags(f, "another command line to trace", "how long to watch an entry point that keeps running and does not answer")
 	f.BoolVar(&o.Test, "test", false, "also trace the project's tests (test: of whittle.yaml)")
 	f.BoolVar(&all, "all", false, "show all owners, and all paths that were missing")
-	out = newOutput(a, cmd,
-		form[*whittle.Trace]{formatText, func(w io.Writer, st page.Style, t *whittle.Trace) error {
+	out = output.New(&a.printer, cmd,
+		output.Form[*whittle.Trace]{Name: output.Text, Write: func(w io.Writer, st page.Style, t *whittle.Trace) error {
 			st.Verbose = all
 			return report.TraceText(w, t, st)
 		}},
-		asJSON(func(t *whittle.Trace) any { return t }),
-		form[*whittle.Trace]{formatMarkdown, func(w io.Writer, _ page.Style, t *whittle.Trace) error { return report.TraceMarkdown(w, t, all) }})
+		output.AsJSON(func(t *whittle.Trace) any { return t }),
+		output.Form[*whittle.Trace]{Name: output.Markdown, Write: func(w io.Writer, _ page.Style, t *whittle.Trace) error { return report.TraceMarkdown(w, t, all) }})
 	return cmd
 }
 

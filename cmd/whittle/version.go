@@ -44,7 +44,7 @@ func versionCommand(a *app) *cobra.Command {
 		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			v := thisBuild().Facts()
-			return a.show(v, func(w io.Writer, _ page.Style) error { return commandline.VersionText(w, v) })
+			return a.printer.Show(v, func(w io.Writer, _ page.Style) error { return commandline.VersionText(w, v) })
 		},
 	}
 }

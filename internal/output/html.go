@@ -1,4 +1,4 @@
-package main
+package output
 
 import (
 	"html/template"
@@ -12,20 +12,20 @@ import (
 	"whittle.dev/whittle/internal/view"
 )
 
-// writeHTML writes an HTML report.
-func writeHTML(w io.Writer, p *html.Page) error {
+// WriteHTML writes an HTML report.
+func WriteHTML(w io.Writer, p *html.Page) error {
 	p.Rules = ruleTexts()
 	return html.Write(w, p)
 }
 
-// asPage is the form of a result that is a text in HTML, with a title.
-func asPage[T any](kind string, title func(T) string, value func(T) any, body func(io.Writer, T) error) form[T] {
-	return form[T]{formatHTML, func(w io.Writer, _ page.Style, v T) error {
+// AsPage is the form of a result that is a text in HTML, with a title.
+func AsPage[T any](kind string, title func(T) string, value func(T) any, body func(io.Writer, T) error) Form[T] {
+	return Form[T]{HTML, func(w io.Writer, _ page.Style, v T) error {
 		var b strings.Builder
 		if err := body(&b, v); err != nil {
 			return err
 		}
-		return writeHTML(w, &html.Page{Text: &html.Text{Title: title(v), Kind: kind, Body: template.HTML(b.String())}, Value: value(v)}) //nolint:gosec // the report escapes it
+		return WriteHTML(w, &html.Page{Text: &html.Text{Title: title(v), Kind: kind, Body: template.HTML(b.String())}, Value: value(v)}) //nolint:gosec // the report escapes it
 	}}
 }
 
@@ -37,9 +37,9 @@ func ruleTexts() (out []html.Rule) {
 	return out
 }
 
-// diffsIn gives the diffs of fixes in a folder, whose Dockerfile is named; a fix
+// DiffsIn gives the diffs of fixes in a folder, whose Dockerfile is named; a fix
 // of files that have changed since has none.
-func diffsIn(dir string, dockerfile func(*whittle.Finding) string) func(*whittle.Finding) string {
+func DiffsIn(dir string, dockerfile func(*whittle.Finding) string) func(*whittle.Finding) string {
 	return func(f *whittle.Finding) string {
 		diff, err := audit.FixDiff(dir, dockerfile(f), f.Fix)
 		if err != nil {
@@ -49,8 +49,8 @@ func diffsIn(dir string, dockerfile func(*whittle.Finding) string) func(*whittle
 	}
 }
 
-// shown are images for a report, by their own names.
-func shown(models ...*view.Model) (out []html.Image) {
+// Shown are images for a report, by their own names.
+func Shown(models ...*view.Model) (out []html.Image) {
 	for _, m := range models {
 		out = append(out, html.Image{Name: m.Inspection.Image.Ref, Model: m})
 	}

@@ -1,4 +1,4 @@
-package main
+package output
 
 import (
 	"fmt"
@@ -14,63 +14,63 @@ import (
 	"whittle.dev/whittle/internal/report/page"
 )
 
-// findings is a result as continuous integration shows it.
-type findings[T any] struct {
-	// verb is the command's name.
-	verb string
-	// results are what is shown at places of the project, cases the tests of JUnit's
+// Findings is a result as continuous integration shows it.
+type Findings[T any] struct {
+	// Verb is the command's name.
+	Verb string
+	// Results are what is shown at places of the project, Cases the tests of JUnit's
 	// report, in a suite.
-	results func(T) []ci.Result
-	cases   func(T) (suite string, all []ci.Case)
-	// markdown is the text of a comment, shorter than that of a report.
-	markdown func(w io.Writer, result T) error
-	badge    func(T) ci.Badge
+	Results func(T) []ci.Result
+	Cases   func(T) (suite string, all []ci.Case)
+	// Markdown is the text of a comment, shorter than that of a report.
+	Markdown func(w io.Writer, result T) error
+	Badge    func(T) ci.Badge
 }
 
-// forms are the formats that other programs read and show.
-func (f findings[T]) forms(a *app) []form[T] {
-	results := func(v T) []ci.Result { return ci.In(host.InRepository(a.sources), f.results(v)) }
-	return []form[T]{
-		{formatConcise, func(w io.Writer, _ page.Style, v T) error {
-			return ci.Concise(w, ci.In(filepath.ToSlash(filepath.Clean(a.sources)), f.results(v)))
+// Forms are the formats that other programs read and show.
+func (f Findings[T]) Forms(p *Printer) []Form[T] {
+	results := func(v T) []ci.Result { return ci.In(host.InRepository(p.Sources), f.Results(v)) }
+	return []Form[T]{
+		{Concise, func(w io.Writer, _ page.Style, v T) error {
+			return ci.Concise(w, ci.In(filepath.ToSlash(filepath.Clean(p.Sources)), f.Results(v)))
 		}},
-		{formatSARIF, func(w io.Writer, _ page.Style, v T) error { return ci.SARIF(w, sarifTool(), results(v)) }},
-		{formatJUnit, func(w io.Writer, _ page.Style, v T) error {
-			suite, all := f.cases(v)
+		{SARIF, func(w io.Writer, _ page.Style, v T) error { return ci.SARIF(w, sarifTool(p.Version), results(v)) }},
+		{JUnit, func(w io.Writer, _ page.Style, v T) error {
+			suite, all := f.Cases(v)
 			return ci.JUnit(w, suite, all)
 		}},
-		{formatGitHub, func(w io.Writer, _ page.Style, v T) error { return ci.GitHub(w, results(v)) }},
-		{formatCodeQuality, func(w io.Writer, _ page.Style, v T) error { return ci.CodeQuality(w, results(v)) }},
-		{formatComment, func(w io.Writer, _ page.Style, v T) error {
+		{GitHub, func(w io.Writer, _ page.Style, v T) error { return ci.GitHub(w, results(v)) }},
+		{CodeQuality, func(w io.Writer, _ page.Style, v T) error { return ci.CodeQuality(w, results(v)) }},
+		{Comment, func(w io.Writer, _ page.Style, v T) error {
 			var text strings.Builder
-			if err := f.markdown(&text, v); err != nil {
+			if err := f.Markdown(&text, v); err != nil {
 				return err
 			}
-			name, _ := f.cases(v)
-			return ci.Comment(w, f.verb, name, text.String())
+			name, _ := f.Cases(v)
+			return ci.Comment(w, f.Verb, name, text.String())
 		}},
-		{formatBadge, func(w io.Writer, _ page.Style, v T) error { return f.badge(v).Write(w) }},
+		{Badge, func(w io.Writer, _ page.Style, v T) error { return f.Badge(v).Write(w) }},
 	}
 }
 
-// step is what a step of GitHub's Actions tells later ones: names and values.
-type step [][2]string
+// Step is what a step of GitHub's Actions tells later ones: names and values.
+type Step [][2]string
 
 // tellGitHub adds annotations, the summary of the step and its outputs. Annotations
 // are on standard error, where the runner reads them, too.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
-func (o *output[T]) tellGitHub(result T) error {
-	results := ci.In(host.InRepository(o.app.sources), o.results(result))
-	if o.printed() != formatGitHub {
-		if err := ci.GitHub(resultWriter{o.app.err}, results); err != nil {
+func (o *Output[T]) tellGitHub(result T) error {
+	results := ci.In(host.InRepository(o.to.Sources), o.Results(result))
+	if o.printed() != GitHub {
+		if err := ci.GitHub(resultWriter{o.to.Err}, results); err != nil {
 			return err
 		}
 	}
 	var text, outputs strings.Builder
-	if err := o.in(formatMarkdown, &text, page.Style{}, result); err != nil {
+	if err := o.in(Markdown, &text, page.Style{}, result); err != nil {
 		return err
 	}
-	for _, out := range o.outputs(result) {
+	for _, out := range o.Outputs(result) {
 		if err := ci.Output(&outputs, out[0], out[1]); err != nil {
 			return err
 		}
@@ -88,16 +88,15 @@ func (o *output[T]) tellGitHub(result T) error {
 // pages is where the pages of rules and checks are.
 const pages = "https://whittle.dev/docs/reference/"
 
-func sarifTool() ci.Tool {
+func sarifTool(version string) ci.Tool {
 	root := host.RepositoryRoot()
-	t := ci.Tool{URL: "https://whittle.dev", Help: ruleHelp, Source: func(file string) []byte {
+	t := ci.Tool{URL: "https://whittle.dev", Version: strings.TrimPrefix(version, "v"), Help: ruleHelp, Source: func(file string) []byte {
 		text, err := whittle.ReadFile(filepath.Join(root, filepath.FromSlash(file)), whittle.MaxText)
 		if err != nil {
 			return nil
 		}
 		return text
 	}}
-	t.Version = strings.TrimPrefix(releaseVersion, "v")
 	return t
 }
 
