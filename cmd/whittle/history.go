@@ -45,7 +45,7 @@ type historyOptions struct {
 	dir      string // of blame and bisect
 	query    history.Query
 	variants []string
-	rows     flagvalue.Count
+	rows     int
 }
 
 func historyCommand(a *app) *cobra.Command {
@@ -76,7 +76,7 @@ Records are in a file of the user's (SQLite), or in PostgreSQL with --db.`,
 				o.query.Project = args[0]
 			}
 			return o.with(cmd.Context(), func(s *history.Store) error {
-				o.query.Last = int(o.rows)
+				o.query.Last = o.rows
 				h := &whittle.HistoryList{Schema: whittle.HistorySchema, Database: s.Name(), Package: o.query.Package, Records: []whittle.RecordRow{}}
 				rows, more, err := s.List(cmd.Context(), o.query)
 				if err != nil {
@@ -89,7 +89,7 @@ Records are in a file of the user's (SQLite), or in PostgreSQL with --db.`,
 	}
 	o.flags(cmd.Flags())
 	cmd.Flags().StringVar(&o.query.Package, "package", "", "show the size of this package in place of the image's")
-	cmd.Flags().Var(&o.rows, "rows", "show at most so many records; 0 shows all")
+	cmd.Flags().Var(flagvalue.Bound(&o.rows), "rows", "show at most so many records; 0 shows all")
 	out = output.New(&a.printer, cmd,
 		output.Form[*whittle.HistoryList]{Name: output.Text, Write: func(w io.Writer, st page.Style, h *whittle.HistoryList) error { return report.HistoryText(w, h, st) }},
 		output.AsJSON(func(h *whittle.HistoryList) any { return h }),
@@ -162,7 +162,7 @@ commit; --project and the other options choose among which.`,
 	}
 	o.flags(cmd.Flags())
 	cmd.Flags().StringVar(&o.query.Project, "project", "", "only records of the project with this name")
-	cmd.Flags().Var(&o.rows, "rows", "rows of each long table; 0 shows all")
+	cmd.Flags().Var(flagvalue.Bound(&o.rows), "rows", "rows of each long table; 0 shows all")
 	out = output.New(&a.printer, cmd, output.InText(&o.rows, report.HistoryChangeText, report.HistoryChangeMarkdown)...)
 	return cmd
 }
@@ -199,7 +199,7 @@ much, and why. Records of files that were not committed do not count.`,
 	f.StringVar(&b.Package, "package", "", "about the size of this package in place of the image's")
 	f.Var(flagvalue.Bytes(&b.Least), "least", "leave out smaller changes, such as 1MB")
 	f.StringVar(&from, "from", "", "the first commit (default: all)")
-	f.Var(&o.rows, "rows", "causes that are named of each commit; 0 names all")
+	f.Var(flagvalue.Bound(&o.rows), "rows", "causes that are named of each commit; 0 names all")
 	out = output.New(&a.printer, cmd, output.InText(&o.rows, report.BlameText, report.BlameMarkdown)...)
 	return cmd
 }
@@ -257,7 +257,7 @@ was, and recorded. A commit that does not build is passed over.`,
 	f.StringVar(&to, "to", "", "a commit whose image was not (default: what is checked out)")
 	f.Var(flagvalue.Bytes(&size), "size", "the size that the image reaches, such as 500MB")
 	f.Var(flagvalue.Names(&o.variants), "variant", "the variant, where the project has several")
-	f.Var(&o.rows, "rows", "rows of each long table; 0 shows all")
+	f.Var(flagvalue.Bound(&o.rows), "rows", "rows of each long table; 0 shows all")
 	f.BoolVar(&study.Offline, "builtin-frontend", false, "build with BuildKit's own frontend, whatever a # syntax= line says")
 	inputFlags(f, &study.Inputs)
 	out = output.New(&a.printer, cmd, output.InText(&o.rows, report.BisectText, report.BisectMarkdown)...)
@@ -267,7 +267,7 @@ was, and recorded. A commit that does not build is passed over.`,
 func historyPruneCommand(a *app) *cobra.Command {
 	o := historyOptions{app: a}
 	var r history.Retention
-	var keep flagvalue.Count
+	var keep int
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Remove old records",
@@ -278,7 +278,7 @@ each project and variant. One of the two options is wanted.`,
 			if r.Before.IsZero() && keep == 0 {
 				return usage("such as whittle history prune --before 365d --keep 100", "prune: nothing says what is to go")
 			}
-			r.Keep = int(keep)
+			r.Keep = keep
 			return o.with(cmd.Context(), func(s *history.Store) error {
 				p, err := s.Prune(cmd.Context(), r)
 				if err != nil {
@@ -290,7 +290,7 @@ each project and variant. One of the two options is wanted.`,
 	}
 	databaseFlag(cmd.Flags(), &o.db)
 	cmd.Flags().Var(flagvalue.Moment(&r.Before), "before", "remove what is older: 2026-11-30, or 365d")
-	cmd.Flags().Var(&keep, "keep", "keep so many of each project and variant, whatever their age")
+	cmd.Flags().Var(flagvalue.Bound(&keep), "keep", "keep so many of each project and variant, whatever their age")
 	cmd.Flags().BoolVar(&r.Try, "dry-run", false, "say how many would go, and remove none")
 	return cmd
 }

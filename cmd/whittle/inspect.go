@@ -26,7 +26,7 @@ import (
 
 func (a *app) inspectCommand() *cobra.Command {
 	var file, target, by string
-	rows := flagvalue.Count(15)
+	rows := 15
 	var duplicates, all, base bool
 	var keep timeline.Recording
 	var out *output.Output[inspectResult]
@@ -54,7 +54,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := inspectResult{rows: int(rows), base: all || base, dockerfile: file}
+			shown := inspectResult{rows: rows, base: all || base, dockerfile: file}
 			if out.Wants(output.HTML) {
 				if shown.model, err = audit.View(cmd.Context(), env, args[0], audit.AdviseOptions{InspectOptions: o}); err != nil {
 					return err
@@ -80,7 +80,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	recordFlags(cmd.Flags(), &keep)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the Dockerfile that made the image, to name its lines")
 	cmd.Flags().StringVar(&target, "target", "", "the stage of the Dockerfile that was built")
-	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
+	cmd.Flags().Var(flagvalue.Bound(&rows), "rows", "rows of each long table; 0 shows all")
 	cmd.Flags().BoolVar(&all, "all", false, "show everything: all rows, also small ones, and what each Python distribution consists of")
 	cmd.Flags().BoolVar(&base, "base", false, "show each layer of the base image instead of their sum")
 	cmd.Flags().Var(flagvalue.Choice(&by, audit.Keys()), "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
@@ -167,7 +167,7 @@ func nearFile(name string) string {
 
 func (a *app) compareCommand() *cobra.Command {
 	var files []string
-	rows := flagvalue.Count(20)
+	rows := 20
 	var duplicates bool
 	var out *output.Output[compareResult]
 	cmd := &cobra.Command{
@@ -197,7 +197,7 @@ func (a *app) compareCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := compareResult{rows: int(rows)}
+			shown := compareResult{rows: rows}
 			if out.Wants(output.HTML) {
 				shown.c, shown.models, err = audit.CompareViews(cmd.Context(), env, args, options)
 			} else {
@@ -212,7 +212,7 @@ func (a *app) compareCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "the Dockerfiles that made the images, in their order, to name their lines")
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places in all the images")
-	cmd.Flags().Var(&rows, "rows", "rows of each long table; 0 shows all")
+	cmd.Flags().Var(flagvalue.Bound(&rows), "rows", "rows of each long table; 0 shows all")
 	out = output.New(&a.printer, cmd, compareForms(a)...)
 	return cmd
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -73,21 +72,6 @@ func (t seconds) Set(s string) error {
 		return errors.New("a time is wanted, such as 10s or 2m")
 	}
 	*t.d = d
-	return nil
-}
-
-// Count is a number of rows, 0 or more.
-type Count int
-
-func (c *Count) String() string { return strconv.Itoa(int(*c)) }
-func (c *Count) Type() string   { return "int" }
-
-func (c *Count) Set(s string) error {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return errors.New("a number from 0 up is wanted")
-	}
-	*c = Count(n)
 	return nil
 }
 

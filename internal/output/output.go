@@ -181,11 +181,11 @@ func AsJSON[T any](of func(T) any) Form[T] {
 }
 
 // InText are the usual formats of a result that is shown with at most some rows.
-func InText[T any](rows *flagvalue.Count, text func(w io.Writer, v T, st page.Style, rows int) error, markdown func(w io.Writer, v T, rows int) error) []Form[T] {
+func InText[T any](rows *int, text func(w io.Writer, v T, st page.Style, rows int) error, markdown func(w io.Writer, v T, rows int) error) []Form[T] {
 	return []Form[T]{
-		{Text, func(w io.Writer, st page.Style, v T) error { return text(w, v, st, int(*rows)) }},
+		{Text, func(w io.Writer, st page.Style, v T) error { return text(w, v, st, *rows) }},
 		AsJSON(func(v T) any { return v }),
-		{Markdown, func(w io.Writer, _ page.Style, v T) error { return markdown(w, v, int(*rows)) }},
+		{Markdown, func(w io.Writer, _ page.Style, v T) error { return markdown(w, v, *rows) }},
 	}
 }
 
