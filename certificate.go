@@ -41,9 +41,11 @@ type TrimmedPath struct {
 	Rule string `json:"rule"`
 }
 
-// EditedFile is a file with another content, by the digests of its bytes.
+// EditedFile is a file with another content, by the digests of its bytes. Rule is the one
+// that changed it, empty for a list of files.
 type EditedFile struct {
 	Path   string `json:"path"`
+	Rule   string `json:"rule,omitempty"`
 	Before Digest `json:"before"`
 	After  Digest `json:"after"`
 }

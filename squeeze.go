@@ -175,10 +175,12 @@ type ExplainedTrim struct {
 	Holds bool `json:"holds"`
 	// Problem says why not.
 	Problem string `json:"problem,omitempty"`
-	// Rules are those whose findings were removed; Removed and Edited count the paths.
-	Rules   []string `json:"rules,omitempty"`
-	Removed int      `json:"removed"`
-	Edited  int      `json:"edited"`
+	// Rules are those whose findings were removed; Removed counts paths, Edited files with
+	// another content, and Stripped those of them that a rule changed: the others are lists.
+	Rules    []string `json:"rules,omitempty"`
+	Removed  int      `json:"removed"`
+	Edited   int      `json:"edited"`
+	Stripped int      `json:"stripped,omitempty"`
 }
 
 // TracedSqueeze says which runs decided what was removed, and how far they can be
@@ -281,7 +283,7 @@ type Trim struct {
 	// Status is "applied", "skipped" or "reverted", Reason why it is not applied.
 	Status FixStatus `json:"status"`
 	Reason string    `json:"reason,omitempty"`
-	// Files and Bytes are what it removes, Left what it has to leave.
+	// Files and Bytes are what it removes, or of libraries strips; Left is what stays.
 	Files int        `json:"files"`
 	Bytes int64      `json:"bytes"`
 	Left  []TrimLeft `json:"left"`

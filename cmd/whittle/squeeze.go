@@ -41,11 +41,13 @@ sharing them. whittle knows them by the Dockerfile (--file), by the base image
 (--base-image) or by their number (--base-layers).
 
 --fix RULE also removes what a rule finds: docs-and-locales,
-package-manager-cache, python-tests or static-libraries. The lists of files of
-Python distributions (RECORD) and of dpkg stay true. What is left is checked, and
-with --run also run; a finding whose removal does harm is taken back. The output
-and the certificate name what was removed, and whittle verify --certificate says
-that the two images differ in nothing else.
+package-manager-cache, python-tests, static-libraries, strip-debug (symbols and
+debugging sections of libraries) or unused-dependency (Python distributions that
+nothing uses, as files show; --trace FILE says what runs touched). The lists of
+files of Python distributions (RECORD) and of dpkg stay true. What is left is
+checked, and with --run also run; a finding whose removal does harm is taken
+back. The output and the certificate name what was removed, and whittle verify
+--certificate says that the two images differ in nothing else.
 
   whittle squeeze app:1.0 --fix python-tests --certificate c.json -o small.tar
   whittle verify app:1.0 small.tar --certificate c.json
@@ -62,7 +64,7 @@ runs would; if it is more than --miss, they come back until it is not.
 // squeezeOptions are the options of squeeze.
 type squeezeOptions struct {
 	audit.IntoOptions
-	to, file, target, base, certificate string
+	to, file, target, base, certificate, trace string
 	traced                              bool
 	workload                            audit.TracedOptions
 	runs                                runOptions
@@ -113,6 +115,7 @@ func squeezeCommand(a *app) *cobra.Command {
 	f.BoolVar(&o.Merge, "merge", false, "make one layer of all above those of the base image")
 	f.BoolVar(&o.AnyRuntime, "any-runtime", false, "go on if container runtimes merge some of the layers differently")
 	f.Var(flagvalue.Names(&o.Fix), "fix", "remove what this rule finds: "+strings.Join(audit.Trims, ", ")+" (repeatable)")
+	f.StringVar(&o.trace, "trace", "", "with --fix, what runs touched, a file of whittle trace -o json=FILE: nothing of that goes")
 	f.BoolVar(&o.Run, "run", false, "with --fix or --traced, also run all that the check starts, before and after")
 	f.BoolVar(&o.traced, "traced", false, "remove the Python distributions and Debian packages that no run touches and that nothing which stays needs")
 	o.workload.Miss = 0.01
@@ -145,6 +148,14 @@ func (o *squeezeOptions) complete(cmd *cobra.Command) (err error) {
 		return err
 	}
 	if err := audit.KnownTrims(o.Fix); err != nil {
+		return err
+	}
+	if len(o.Fix) == 0 {
+		if err := unused(cmd, "nothing is removed without --fix, and --traced traces by itself", "trace"); err != nil {
+			return err
+		}
+	}
+	if o.IntoOptions.Trace, err = traceOption(o.trace); err != nil {
 		return err
 	}
 	if len(o.Fix) == 0 && !o.traced {

@@ -257,7 +257,7 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	for i := range in.Packages {
 		in.Packages[i].PURL = s.purlOf(in.Packages[i].Owner)
 	}
-	retain(s.needs, in.Packages)
+	s.needs.Retain(in.Packages)
 	in.Sizes = s.sizes()
 	return in
 }

@@ -41,6 +41,9 @@ type SqueezeOptions struct {
 	AnyRuntime bool
 	// Fix names rules whose findings are removed: see [Trims].
 	Fix []string
+	// Trace says what runs of the image touched, which the rules then leave; nil if it was
+	// not traced.
+	Trace *whittle.Trace
 	// Traced removes Python distributions that no run touches; nil removes none.
 	Traced *TracedOptions
 	// Run runs what the image starts, before and after something is removed.

@@ -11,6 +11,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/distro"
+	"whittle.dev/whittle/internal/filelist"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
@@ -19,7 +20,7 @@ import (
 )
 
 // Trims are the rules whose findings squeeze can remove from an image.
-var Trims = []string{"docs-and-locales", "package-manager-cache", "python-tests", "static-libraries"}
+var Trims = []string{"docs-and-locales", "package-manager-cache", "python-tests", "static-libraries", stripDebug, unusedDependency}
 
 // KnownTrims returns a usage error that names the first rule that is none of [Trims].
 func KnownTrims(rules []string) error {
@@ -39,7 +40,7 @@ type trimming struct {
 	job     squeeze.Job
 	x       *Examined
 	trimmer *squeeze.Trimmer
-	lists   *fileLists
+	lists   *filelist.Lists
 	engine  host.Builder // nil if nothing is run
 	// workload is what is traced, nil if nothing is; was are then its runs in the image as
 	// it is, and evidence what came of them.
@@ -56,12 +57,29 @@ type trimming struct {
 	rows    []whittle.Trim
 }
 
+// share is what one finding makes of an image: paths that go, each with its rule, and
+// libraries that are stripped.
+type share struct {
+	remove map[string]string
+	strip  map[string]filelist.Content
+}
+
+func (s share) empty() bool { return len(s.remove)+len(s.strip) == 0 }
+
 // cut is an image without what was found, proven to differ in nothing else.
 type cut struct {
 	image   *squeeze.Trimmed
 	indexes []*whittle.Index
 	remove  map[string]bool
 	rule    map[string]string // of each path that is removed
+	strip   map[string]filelist.Content
+}
+
+func distributionsOf(x *Examined) []python.Distribution {
+	if x.Facts.Graph == nil {
+		return nil
+	}
+	return x.Facts.Graph.Distributions
 }
 
 // newTrimming reads an image for its rules, and checks it.
@@ -85,7 +103,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 	if t.workload != nil {
 		t.workload.engine = t.engine
 	}
-	if t.x, err = Examine(ctx, env, name, AdviseOptions{InspectOptions: o.Inspect, Only: o.Fix}); err != nil {
+	if t.x, err = Examine(ctx, env, name, AdviseOptions{InspectOptions: o.Inspect, Only: o.Fix, Trace: o.Trace}); err != nil {
 		return nil, err
 	}
 	m := t.x.Subject.Image
@@ -94,7 +112,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 	}
 	t.system = distro.System(t.x.Facts.Packages)
 	t.trimmer = squeeze.NewTrimmer(m.Image, m.Indexes, m.Ledger, job)
-	t.lists = readLists(m, t.x.Facts.Graph, t.x.Facts.Packages)
+	t.lists = filelist.Read(m, distributionsOf(t.x), t.x.Facts.Packages)
 	if t.first, t.second, err = squeeze.Trees(ctx, m.Layers(), m.Indexes, m.Ledger, &t.reading); err != nil {
 		return nil, err
 	}
@@ -118,16 +136,26 @@ func (t *trimming) check(ctx context.Context, f *Evidence) (*whittle.Check, erro
 // trim removes all that the rules find, checks what is left, and takes back the findings
 // that do harm. It is nil if nothing is left to remove.
 func (t *trimming) trim(ctx context.Context) (*cut, error) {
-	var all []map[string]string
-	if len(t.options.Fix) > 0 { // no rules would be all rules
-		advice, err := t.x.Advise(ctx, t.env, t.options.Fix)
+	var all []share
+	rules := slices.DeleteFunc(slices.Clone(t.options.Fix), func(id string) bool { return id == unusedDependency })
+	if len(rules) > 0 { // no rules would be all rules
+		advice, err := t.x.Advise(ctx, t.env, rules)
 		if err != nil {
 			return nil, err
 		}
 		for i := range advice.Findings {
-			paths, row := t.paths(&advice.Findings[i])
+			of, row, err := t.share(ctx, &advice.Findings[i])
+			if err != nil {
+				return nil, err
+			}
 			t.rows = append(t.rows, row)
-			all = append(all, paths)
+			all = append(all, of)
+		}
+	}
+	if len(rules) < len(t.options.Fix) {
+		if paths, row, ok := t.unused(); ok {
+			t.rows = append(t.rows, row)
+			all = append(all, share{remove: paths})
 		}
 	}
 	if t.workload != nil {
@@ -135,25 +163,26 @@ func (t *trimming) trim(ctx context.Context) (*cut, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, paths)
+		all = append(all, share{remove: paths})
 	}
 	c, harm, err := t.try(ctx, all...)
 	if err != nil || harm == "" {
 		return c, err
 	}
-	if one := slices.IndexFunc(all, hasPaths); !slices.ContainsFunc(all[one+1:], hasPaths) {
+	does := func(s share) bool { return !s.empty() }
+	if one := slices.IndexFunc(all, does); !slices.ContainsFunc(all[one+1:], does) {
 		t.rows[one].Status, t.rows[one].Reason = whittle.Reverted, harm
 		return nil, nil
 	}
 	// Which of them does it? They are added one after another: the last that passes is the
 	// image without all that do.
-	var accepted []map[string]string
+	var accepted []share
 	c = nil
-	for i, paths := range all {
-		if !hasPaths(paths) {
+	for i, of := range all {
+		if of.empty() {
 			continue
 		}
-		more, harm, err := t.try(ctx, append(slices.Clone(accepted), paths)...)
+		more, harm, err := t.try(ctx, append(slices.Clone(accepted), of)...)
 		if err != nil {
 			return nil, err
 		}
@@ -161,23 +190,19 @@ func (t *trimming) trim(ctx context.Context) (*cut, error) {
 			t.rows[i].Status, t.rows[i].Reason = whittle.Reverted, harm
 			continue
 		}
-		accepted, c = append(accepted, paths), more
+		accepted, c = append(accepted, of), more
 	}
 	return c, nil
 }
 
-func hasPaths(paths map[string]string) bool { return len(paths) > 0 }
-
-// paths are the paths that a finding removes, with its rule, and what becomes of it.
-func (t *trimming) paths(f *whittle.Finding) (map[string]string, whittle.Trim) {
-	row := whittle.Trim{Rule: f.Rule, Message: f.Message, Status: whittle.Applied, Left: []whittle.TrimLeft{}}
-	paths, left := map[string]string{}, map[string]*whittle.TrimLeft{}
-	items := map[whittle.Content]int{}
-	for i := range t.x.Facts.Ledger.Items {
-		if it := &t.x.Facts.Ledger.Items[i]; it.Cause == whittle.Visible {
-			items[whittle.Content{Layer: it.Layer, Entry: it.Entry}] = i
-		}
+// share is what a finding makes of the image, and what becomes of the finding.
+func (t *trimming) share(ctx context.Context, f *whittle.Finding) (share, whittle.Trim, error) {
+	if f.Rule == stripDebug {
+		return t.stripped(ctx, f)
 	}
+	row := whittle.Trim{Rule: f.Rule, Message: f.Message, Status: whittle.Applied, Left: []whittle.TrimLeft{}}
+	paths, left := map[string]string{}, leftBy{}
+	items := t.visible()
 	for _, at := range f.Change.Remove {
 		item, ok := items[at]
 		if !ok {
@@ -185,11 +210,7 @@ func (t *trimming) paths(f *whittle.Finding) (map[string]string, whittle.Trim) {
 		}
 		names, bytes := t.trimmer.Names(item), t.x.Facts.Ledger.Items[item].Bytes
 		if why := t.stays(item, names); why != "" {
-			if left[why] == nil {
-				left[why] = &whittle.TrimLeft{Reason: why}
-			}
-			left[why].Files++
-			left[why].Bytes += bytes
+			left.add(why, 1, bytes)
 			continue
 		}
 		for _, p := range names {
@@ -198,15 +219,39 @@ func (t *trimming) paths(f *whittle.Finding) (map[string]string, whittle.Trim) {
 		row.Files++
 		row.Bytes += bytes
 	}
-	for _, why := range slices.Sorted(maps.Keys(left)) {
-		row.Left = append(row.Left, *left[why])
-	}
+	row.Left = left.rows()
 	if len(f.Change.Shrink) > 0 || row.Files == 0 {
 		clear(paths)
 		row.Status, row.Files, row.Bytes = whittle.FixSkipped, 0, 0
 		row.Reason = "nothing of it can be removed"
 	}
-	return paths, row
+	return share{remove: paths}, row, nil
+}
+
+// visible are the ledger's items that a container sees, by where they are.
+func (t *trimming) visible() map[whittle.Content]int {
+	items := map[whittle.Content]int{}
+	for i := range t.x.Facts.Ledger.Items {
+		if it := &t.x.Facts.Ledger.Items[i]; it.Cause == whittle.Visible {
+			items[whittle.Content{Layer: it.Layer, Entry: it.Entry}] = i
+		}
+	}
+	return items
+}
+
+// leftBy counts the files that stay, by why they do.
+type leftBy map[string]whittle.TrimLeft
+
+func (l leftBy) add(why string, files int, bytes int64) {
+	l[why] = whittle.TrimLeft{Reason: why, Files: l[why].Files + files, Bytes: l[why].Bytes + bytes}
+}
+
+func (l leftBy) rows() []whittle.TrimLeft {
+	out := []whittle.TrimLeft{}
+	for _, why := range slices.Sorted(maps.Keys(l)) {
+		out = append(out, l[why])
+	}
+	return out
 }
 
 // stays says why an item stays, empty if it can go.
@@ -215,34 +260,39 @@ func (t *trimming) stays(item int, names []string) string {
 		if why := t.trimmer.Fixed(p); why != "" {
 			return why
 		}
-		if why := t.lists.stays(p, t.x.Facts.Owner[item], t.trimmer); why != "" {
+		if why := t.lists.Stays(p, t.x.Facts.Owner[item], t.trimmer.Fixed); why != "" {
 			return why
 		}
 	}
 	return ""
 }
 
-// try removes paths and proves that the tree differs in nothing else. harm says why they
-// have to stay.
-func (t *trimming) try(ctx context.Context, sets ...map[string]string) (c *cut, harm string, err error) {
-	c = &cut{remove: map[string]bool{}, rule: map[string]string{}}
-	for _, set := range sets {
-		for p, id := range set {
+// try removes paths and strips libraries, and proves that the tree differs in nothing else.
+// harm says why they have to stay.
+func (t *trimming) try(ctx context.Context, shares ...share) (c *cut, harm string, err error) {
+	c = &cut{remove: map[string]bool{}, rule: map[string]string{}, strip: map[string]filelist.Content{}}
+	for _, s := range shares {
+		for p, id := range s.remove {
 			c.remove[p], c.rule[p] = true, id
 		}
+		maps.Copy(c.strip, s.strip)
 	}
-	if len(c.remove) == 0 {
+	maps.DeleteFunc(c.strip, func(p string, _ filelist.Content) bool { return c.remove[p] })
+	if len(c.remove)+len(c.strip) == 0 {
 		return nil, "", nil
 	}
 	for _, dir := range t.trimmer.Emptied(c.remove) {
 		// Other folders may be there for what is written into them.
-		if id := c.ruleBelow(dir); id == "python-tests" || id == whittle.TracedTrim && (t.inSite(dir) || t.ofGone(dir, c.remove)) {
+		if id := c.ruleBelow(dir); id == "python-tests" || (id == whittle.TracedTrim || id == unusedDependency) && (t.inSite(dir) || t.ofGone(dir, c.remove)) {
 			c.remove[dir], c.rule[dir] = true, id
 		}
 	}
-	t.env.Listener().Step(fmt.Sprintf("removing %d paths", len(c.remove)))
-	edits := t.lists.edits(c.remove)
+	t.env.Listener().Step(c.does())
+	edits := t.lists.Edits(c.remove, c.strip)
 	maps.Copy(edits, distro.DpkgEdits(t.x.Subject, t.system, c.remove))
+	for p := range c.strip {
+		edits[p] = strip
+	}
 	c.image, err = t.trimmer.Trim(ctx, squeeze.Trim{Remove: c.remove, Edits: edits})
 	if err != nil {
 		return nil, "", err
@@ -422,7 +472,11 @@ func (c *cut) certified() *whittle.CertifiedTrim {
 	}
 	for _, e := range c.image.Edited {
 		if e.Before != e.After {
-			out.Edited = append(out.Edited, whittle.EditedFile{Path: e.Path, Before: e.Before, After: e.After})
+			f := whittle.EditedFile{Path: e.Path, Before: e.Before, After: e.After}
+			if _, ok := c.strip[e.Path]; ok {
+				f.Rule = stripDebug
+			}
+			out.Edited = append(out.Edited, f)
 		}
 	}
 	slices.SortFunc(out.Edited, func(a, b whittle.EditedFile) int { return whittle.ComparePaths(a.Path, b.Path) })
@@ -447,6 +501,10 @@ func explained(c *whittle.Certificate, images []whittle.TreeImage, first, second
 	var edits []squeeze.Edit
 	for _, e := range c.Trim.Edited {
 		edits = append(edits, squeeze.Edit{Path: e.Path, Before: e.Before, After: e.After})
+		if e.Rule != "" {
+			rules[e.Rule] = true
+			out.Stripped++
+		}
 	}
 	for _, pair := range [][2]*squeeze.Tree{first, second} {
 		changes, err := squeeze.TreeChanges(pair[0], pair[1])

@@ -4,10 +4,15 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +22,7 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/destination"
+	"whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/source"
@@ -267,6 +273,132 @@ func TestTrimTakesBack(t *testing.T) {
 			}
 			v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert)
 			if err != nil || !v.Explained() || v.Trim.Removed != 4 {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+}
+
+// library is a shared library with a section of debugging information of so many bytes:
+// a file header, a segment that maps it, and the table of sections at the end.
+func library(debug int) string {
+	const head, segment = 64, 56
+	names := "\x00.debug_info\x00.shstrtab\x00"
+	b := make([]byte, head+segment+debug)
+	copy(b, "\x7fELF\x02\x01\x01")
+	table := len(b) + len(names)
+	for at, v := range map[int]uint16{16: 3, 18: 62, 20: 1, 52: head, 54: segment, 56: 1, 58: 64, 60: 3, 62: 2} {
+		binary.LittleEndian.PutUint16(b[at:], v)
+	}
+	for at, v := range map[int]uint64{32: head, 40: uint64(table), head + 32: head + segment, head + 40: head + segment, head + 48: 4096} {
+		binary.LittleEndian.PutUint64(b[at:], v)
+	}
+	binary.LittleEndian.PutUint32(b[head:], 1) // PT_LOAD
+	b = append(append(b, names...), make([]byte, 64)...)
+	for _, s := range [][4]uint64{{1, 1, head + segment, uint64(debug)}, {13, 3, uint64(head + segment + debug), uint64(len(names))}} {
+		h := make([]byte, 64)
+		binary.LittleEndian.PutUint32(h, uint32(s[0]))
+		binary.LittleEndian.PutUint32(h[4:], uint32(s[1]))
+		binary.LittleEndian.PutUint64(h[24:], s[2])
+		binary.LittleEndian.PutUint64(h[32:], s[3])
+		b = append(b, h...)
+	}
+	return string(b)
+}
+
+// TestTrimStrips: libraries lose what no process reads, their RECORD has their new digests
+// and sizes, and what verifies its own file stays.
+func TestTrimStrips(t *testing.T) {
+	lib, other := library(1_200_000), library(1_100_000)
+	record := fmt.Sprintf("alpha/__init__.py,,\nalpha/a.so,sha256=x,%d\nalpha/libsoftokn3.so,sha256=y,%d\nalpha-1.0.dist-info/METADATA,,\nalpha-1.0.dist-info/RECORD,,\n", len(lib), len(other))
+	layer := "d " + site + "alpha\nf " + site + `alpha/__init__.py "import os\n"
+d ` + site + `alpha-1.0.dist-info
+f ` + site + `alpha-1.0.dist-info/METADATA "Metadata-Version: 2.1\nName: alpha\nVersion: 1.0\n"
+` + fmt.Sprintf("f %salpha-1.0.dist-info/RECORD %q\nf %salpha/a.so %q mode=0755 uid=7\nf %salpha/libsoftokn3.so %q\nf %salpha/libsoftokn3.chk 10\n", site, record, site, lib, site, other, site)
+	img := imagetest.New(t, imagetest.Plain, pythonLayer, layer)
+	r, cert, env, err := squeezedInto(t, img, audit.SqueezeOptions{Fix: []string{"strip-debug"}, BaseLayers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Trims) != 1 || r.Trims[0].Status != whittle.Applied || r.Trims[0].Files != 1 || len(r.Trims[0].Left) != 1 || !strings.Contains(r.Trims[0].Left[0].Reason, "libsoftokn3.chk") {
+		t.Fatalf("%+v", r.Trims)
+	}
+	was, _ := fileIn(t, env, "app:1", site+"alpha/a.so")
+	h, text := fileIn(t, env, "app:2", site+"alpha/a.so")
+	want, err := elf.Strip([]byte(lib))
+	if err != nil || text != string(want) || len(text) > 1000 || r.Trims[0].Bytes != int64(len(lib)-len(text)) {
+		t.Errorf("%d bytes, %+v, %v", len(text), r.Trims[0], err)
+	}
+	was.Size, was.Format, h.Format = h.Size, 0, 0
+	if diff := cmp.Diff(was, h); diff != "" {
+		t.Errorf("(-was +is):\n%s", diff)
+	}
+	sum := sha256.Sum256(want)
+	_, list := fileIn(t, env, "app:2", site+"alpha-1.0.dist-info/RECORD")
+	if want := fmt.Sprintf("alpha/a.so,sha256=%s,%d\n", base64.RawURLEncoding.EncodeToString(sum[:]), len(want)); !strings.Contains(list, want) || !strings.Contains(list, "libsoftokn3.so,sha256=y,") {
+		t.Errorf("%s, want %s", list, want)
+	}
+	if _, left := fileIn(t, env, "app:2", site+"alpha/libsoftokn3.so"); left != other {
+		t.Error("what verifies itself was changed")
+	}
+	v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert)
+	if err != nil || !v.Explained() || v.Same || v.Trim.Removed != 0 || v.Trim.Edited != 2 || v.Trim.Stripped != 1 || !slices.Equal(v.Trim.Rules, []string{"strip-debug"}) {
+		t.Errorf("%+v, %v", v.Trim, err)
+	}
+	if e := cert.Trim.Edited; len(e) != 2 || e[0].Rule != "strip-debug" || e[1].Rule != "" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestTrimUnused: a distribution that nothing imports, names or requires goes with what
+// only it needs. One with a command stays, unless a trace shows that nobody calls it; one
+// that a trace shows to be touched stays.
+func TestTrimUnused(t *testing.T) {
+	command := "f " + site + "called-1.0.dist-info/entry_points.txt \"[console_scripts]\\ncalled = called:main\\n\"\n"
+	traced := func(paths ...string) *whittle.Trace {
+		out := &whittle.Trace{}
+		for _, p := range paths {
+			out.Touched = append(out.Touched, whittle.TouchedPath{Path: p, How: whittle.TouchOpen})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		trace *whittle.Trace
+		gone  []string
+		left  string
+	}{
+		"files alone":              {nil, []string{"helper", "unused"}, "called"},
+		"nobody calls it":          {traced("/" + site + "used/__init__.py"), []string{"called", "helper", "unused"}, ""},
+		"a run touched the helper": {traced("/" + site + "helper/data.bin"), []string{"called", "unused"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			img := imagetest.New(t, imagetest.Plain, runnable(), strings.Replace(installed("used", "unused>helper", "helper", "called"), "called-1.0.dist-info/RECORD,,", "called-1.0.dist-info/RECORD,,\\ncalled-1.0.dist-info/entry_points.txt,,", 1)+command+application)
+			img.Conf.OS, img.Conf.Architecture = "linux", runtime.GOARCH
+			img.Conf.Config.Cmd, img.Conf.Config.WorkingDir = []string{"/usr/local/bin/python3.13", "/app/main.py"}, "/app"
+			r, cert, env, err := squeezedInto(t, img, audit.SqueezeOptions{Fix: []string{"unused-dependency"}, BaseLayers: 1, Trace: c.trace})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var gone []string
+			for _, p := range []string{"called", "helper", "unused", "used"} {
+				if h, _ := fileIn(t, env, "app:2", site+p+"/__init__.py"); h == nil {
+					gone = append(gone, p)
+				}
+				if h, _ := fileIn(t, env, "app:2", site+p+"-1.0.dist-info/METADATA"); (h == nil) != slices.Contains(gone, p) {
+					t.Errorf("%s is gone in part", p)
+				}
+			}
+			if !slices.Equal(gone, c.gone) {
+				t.Errorf("%q went, not %q: %+v", gone, c.gone, r.Trims)
+			}
+			left := ""
+			for _, l := range r.Trims[0].Left {
+				left += l.Reason
+			}
+			if c.left == "" && left != "" || !strings.Contains(left, c.left) {
+				t.Errorf("left: %s", left)
+			}
+			if v, err := audit.SameTree(t.Context(), env, "app:1", "app:2", cert); err != nil || !v.Explained() {
 				t.Errorf("%+v, %v", v, err)
 			}
 		})

@@ -55,14 +55,14 @@ func (t *trimming) distributions() *keep.Distributions {
 			return t.trimmer.Names(items[p]), x.Facts.Ledger.Items[items[p]].Bytes
 		},
 		Stays: func(p string) string {
-			if by := t.lists.managed[p]; by != "" {
+			if by := t.lists.Managed(p); by != "" {
 				return "it is of a package (" + by + ") that would still be said to be installed"
 			}
 			owner := whittle.Owner{Ecosystem: "pypi"}
 			if items[p] >= 0 {
 				owner = x.Facts.Owner[items[p]]
 			}
-			return cmp.Or(t.trimmer.Fixed(p), t.lists.stays(p, owner, t.trimmer))
+			return cmp.Or(t.trimmer.Fixed(p), t.lists.Stays(p, owner, t.trimmer.Fixed))
 		}})
 }
 
@@ -94,7 +94,7 @@ func (t *trimming) untouched(ctx context.Context) (map[string]string, error) {
 	kept := u.Kept(touched...)
 	back, estimate := u.Abstain(kept, t.evidence.Rate, t.evidence.Miss)
 	t.evidence.Estimate = min(1, estimate) // more than one in a run are no more runs
-	return t.untouchedPaths(&keep.Outcome{Units: u, Touched: slices.Concat(touched...), Kept: kept, Back: back, Paths: map[string]string{}}), nil
+	return t.untouchedPaths(&keep.Outcome{Units: u, Touched: slices.Concat(touched...), Kept: kept, Back: back, Rule: whittle.TracedTrim, Paths: map[string]string{}}), nil
 }
 
 // problemOf says why a run is no evidence, empty if it is. The image's own start may run

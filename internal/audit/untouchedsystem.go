@@ -24,6 +24,6 @@ func (t *trimming) addSystem(ctx context.Context, u *keep.Distributions) error {
 
 // ofGone says that packages which are removed list a folder, and that no other one does.
 func (t *trimming) ofGone(dir string, remove map[string]bool) bool {
-	lists := t.lists.at[dir]
+	lists := t.lists.Naming(dir)
 	return len(lists) > 0 && !slices.ContainsFunc(lists, func(list string) bool { return !remove[list] })
 }

@@ -80,8 +80,8 @@ func (x *Examined) requirements(rows []whittle.PackageRow) *view.Requirements {
 	if g == nil || len(g.Distributions) == 0 {
 		return nil
 	}
-	roots := asked(g)
-	_, sizes := rowsOf(g, rows)
+	roots := g.Asked()
+	_, sizes := g.Rows(rows)
 	retained := g.Retained(sizes, roots)
 	out := &view.Requirements{List: make([]view.Requirement, len(sizes))}
 	for i, r := range retained {

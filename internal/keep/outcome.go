@@ -13,7 +13,8 @@ type Outcome struct {
 	// stay.
 	Touched, Back []int
 	Kept          []bool
-	// Paths go, with their rule; Files and Bytes count them.
+	// Paths go, with Rule; Files and Bytes count them.
+	Rule  string
 	Paths map[string]string
 	Files int
 	Bytes int64
@@ -39,7 +40,7 @@ func (o *Outcome) Row(i int, name, version string) whittle.TracedDistribution {
 		o.Files += u.Files[i]
 		o.Bytes += u.Bytes[i]
 		for _, p := range u.Paths[i] {
-			o.Paths[p] = whittle.TracedTrim
+			o.Paths[p] = o.Rule
 		}
 	}
 	return d

@@ -72,14 +72,39 @@ func squeezeTitle(s *whittle.Squeeze) string {
 	}
 	proof := "the same file system and configuration (proven by two readings)"
 	if s.TreeBefore != nil {
-		n := s.TreeBefore.Paths - s.Tree.Paths
-		proof = fmt.Sprintf("the same file system but for %d %s that %s removed, and the same configuration (proven by two readings)",
-			n, page.Plural(n, "paths"), removers(appliedRules(s)))
+		proof = fmt.Sprintf("the same file system but for %s, and the same configuration (proven by two readings)",
+			taken(s.TreeBefore.Paths-s.Tree.Paths, strippedFiles(s), appliedRules(s)))
 	}
 	if len(s.Ambiguous) > 0 {
 		proof = "the same file system and configuration as overlay2 merges them (proven by two readings)"
 	}
 	return fmt.Sprintf("%s: %s → %s, %s", s.Image.Ref, whittle.Bytes(s.Before.Stored), whittle.Bytes(s.After.Stored), proof)
+}
+
+// taken says what rules took from an image.
+func taken(removed, stripped int, rules []string) string {
+	paths := fmt.Sprintf("%d %s that %s removed", removed, page.Plural(removed, "paths"), removers(rules))
+	files := fmt.Sprintf("%d %s that %s stripped", stripped, page.Plural(stripped, "files"), stripDebug)
+	others := slices.DeleteFunc(slices.Clone(rules), func(id string) bool { return id == stripDebug })
+	switch {
+	case stripped == 0:
+		return paths
+	case len(others) == 0:
+		return files
+	}
+	return fmt.Sprintf("%d %s that %s removed and %s", removed, page.Plural(removed, "paths"), removers(others), files)
+}
+
+// stripDebug is the rule that changes files in place of removing them.
+const stripDebug = "strip-debug"
+
+func strippedFiles(s *whittle.Squeeze) (n int) {
+	for _, t := range s.Trims {
+		if t.Status == whittle.Applied && t.Rule == stripDebug {
+			n += t.Files
+		}
+	}
+	return n
 }
 
 // appliedRules are those whose findings were removed.
@@ -236,8 +261,8 @@ func verifyTitle(c *whittle.TreeComparison) string {
 	case c.Contradicts():
 		return names + ": a layer's table of contents contradicts its tar"
 	case c.Trim != nil && !c.Same && c.Explained():
-		return fmt.Sprintf("%s: the same configuration, and file systems that differ in just what the certificate lists: %d %s that %s removed, and %d %s of files (by two readings)",
-			names, c.Trim.Removed, page.Plural(c.Trim.Removed, "paths"), removers(c.Trim.Rules), c.Trim.Edited, page.Plural(c.Trim.Edited, "lists"))
+		return fmt.Sprintf("%s: the same configuration, and file systems that differ in just what the certificate lists: %s, and %d %s of files (by two readings)",
+			names, taken(c.Trim.Removed, c.Trim.Stripped, c.Trim.Rules), c.Trim.Edited-c.Trim.Stripped, page.Plural(c.Trim.Edited-c.Trim.Stripped, "lists"))
 	case c.Trim != nil && !c.Trim.Holds:
 		return names + ": they do not differ in just what the certificate lists: " + c.Trim.Problem
 	case c.Same:

@@ -2,7 +2,6 @@ package squeeze
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -220,21 +219,23 @@ func (t *Trimmer) layer(ctx context.Context, n int, keep []bool, edits map[int]e
 	for i := range edits {
 		keep[i] = false
 	}
-	changed, err := t.edited(ctx, l, idx, edits, out)
-	if err != nil {
-		return nil, err
-	}
-	return t.job.write(ctx, n, l, func(w io.Writer) error {
+	var edited []Edit
+	made, err := t.job.write(ctx, n, l, func(w io.Writer) (err error) {
 		if err := index.CopyEntries(ctx, l, idx, func(i int) bool { return keep[i] }, w); err != nil {
 			return err
 		}
-		_, err := w.Write(append(changed, index.EndOfArchive()...))
+		if edited, err = t.edited(ctx, l, idx, edits, w); err != nil {
+			return err
+		}
+		_, err = w.Write(index.EndOfArchive())
 		return err
 	})
+	out.Edited = append(out.Edited, edited...)
+	return made, err
 }
 
-// edited are the entries that change, as records of a tar.
-func (t *Trimmer) edited(ctx context.Context, l whittle.Layer, idx *whittle.Index, edits map[int]edit, out *Trimmed) ([]byte, error) {
+// edited writes the entries that change as records of a tar, one in memory at a time.
+func (t *Trimmer) edited(ctx context.Context, l whittle.Layer, idx *whittle.Index, edits map[int]edit, to io.Writer) (done []Edit, err error) {
 	if len(edits) == 0 {
 		return nil, nil
 	}
@@ -243,9 +244,8 @@ func (t *Trimmer) edited(ctx context.Context, l whittle.Layer, idx *whittle.Inde
 		return nil, err
 	}
 	defer plain.close()
-	var records bytes.Buffer
-	r, w := tar.NewReader(plain), tar.NewWriter(&records)
-	for i := 0; i < len(idx.Entries); i++ {
+	r, w := tar.NewReader(plain), tar.NewWriter(to)
+	for i := 0; i < len(idx.Entries) && len(done) < len(edits); i++ {
 		h, err := r.Next()
 		if err != nil {
 			return nil, err
@@ -265,12 +265,12 @@ func (t *Trimmer) edited(ctx context.Context, l whittle.Layer, idx *whittle.Inde
 			return nil, err
 		}
 		next := e.change(text)
-		out.Edited = append(out.Edited, Edit{e.path, whittle.DigestOf(text), whittle.DigestOf(next)})
+		done = append(done, Edit{e.path, whittle.DigestOf(text), whittle.DigestOf(next)})
 		if err := writeEntry(w, h, next); err != nil {
 			return nil, fmt.Errorf("writing %s: %w", e.path, err)
 		}
 	}
-	return records.Bytes(), nil
+	return done, nil
 }
 
 // writeEntry writes a header with another size, and its content.
@@ -358,7 +358,7 @@ func (c Changes) Holds(was *Tree, remove map[string]bool, edited []Edit) error {
 	a, b := slices.SortedFunc(slices.Values(c.Edited), byPath), slices.SortedFunc(slices.Values(edited), byPath)
 	b = slices.DeleteFunc(b, func(e Edit) bool { return e.Before == e.After })
 	if !slices.Equal(a, b) {
-		return &Refusal{Why: "trimmed, other files of its merged root file system would change than the lists of what was removed"}
+		return &Refusal{Why: "trimmed, other files of its merged root file system would change than those that rules change, and lists of files"}
 	}
 	return nil
 }

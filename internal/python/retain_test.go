@@ -1,4 +1,4 @@
-package audit
+package python
 
 import (
 	"fmt"
@@ -10,25 +10,24 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/python"
 )
 
 // TestRetain: a requirement keeps what only it needs; the application's own
 // distribution keeps nothing, and what it requires is asked for.
 func TestRetain(t *testing.T) {
-	dist := func(name string, local bool, requires ...string) python.Distribution {
-		return python.Distribution{Name: name, Version: "1", Local: local, Metadata: python.Metadata{RequiresDist: requires}}
+	dist := func(name string, local bool, requires ...string) Distribution {
+		return Distribution{Name: name, Version: "1", Local: local, Metadata: Metadata{RequiresDist: requires}}
 	}
 	vendored := dist("numpy", false)
 	vendored.VendoredBy = "pip"
-	g := python.NewGraph([]python.Distribution{dist("app", true, "walker", "pandas"), dist("walker", false, "duckdb", "pandas"), dist("pandas", false, "numpy"),
+	g := NewGraph([]Distribution{dist("app", true, "walker", "pandas"), dist("walker", false, "duckdb", "pandas"), dist("pandas", false, "numpy"),
 		dist("numpy", false), dist("duckdb", false), dist("pip", false), vendored, dist("numpy", false), dist("gone", false)}, pep.Environment{}, nil)
 	var rows []whittle.PackageRow
 	for i, name := range []string{"app", "walker", "pandas", "numpy", "duckdb", "pip"} {
 		rows = append(rows, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "pypi", Name: name, Version: "1"}, Visible: 1 << i})
 	}
 	rows = append(rows, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "deb", Name: "walker", Version: "1"}, Visible: 100})
-	retain(g, rows)
+	g.Retain(rows)
 	var got []string
 	for _, r := range rows {
 		kept := "nothing"
@@ -42,16 +41,16 @@ func TestRetain(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	retain(nil, rows)
+	(*Graph)(nil).Retain(rows)
 }
 
 // TestRetainSources: what a build left beside the application's sources is the
 // application, too: it is not one requirement that keeps all others.
 func TestRetainSources(t *testing.T) {
-	installed := python.Distribution{Name: "My.App", Version: "1", Local: true, Metadata: python.Metadata{RequiresDist: []string{"pandas"}}}
-	left := python.Distribution{Name: "my-app", Version: "1", Record: "app/my_app.egg-info", Metadata: python.Metadata{RequiresDist: []string{"pandas"}}}
-	g := python.NewGraph([]python.Distribution{left, installed, {Name: "pandas", Version: "1"}}, pep.Environment{}, nil)
-	if got := fmt.Sprint(asked(g)); got != "[2]" {
+	installed := Distribution{Name: "My.App", Version: "1", Local: true, Metadata: Metadata{RequiresDist: []string{"pandas"}}}
+	left := Distribution{Name: "my-app", Version: "1", Record: "app/my_app.egg-info", Metadata: Metadata{RequiresDist: []string{"pandas"}}}
+	g := NewGraph([]Distribution{left, installed, {Name: "pandas", Version: "1"}}, pep.Environment{}, nil)
+	if got := fmt.Sprint(g.Asked()); got != "[2]" {
 		t.Errorf("%s, want [2]", got)
 	}
 }
@@ -59,20 +58,20 @@ func TestRetainSources(t *testing.T) {
 // TestRequested: what pip was told to install is asked for, too, unless it was told
 // to install everything.
 func TestRequested(t *testing.T) {
-	dist := func(name string, requested bool, requires ...string) python.Distribution {
-		d := python.Distribution{Name: name, Version: "1", Record: "lib/" + name + ".dist-info", Files: []string{"lib/" + name + ".dist-info/METADATA"}, Metadata: python.Metadata{RequiresDist: requires}}
+	dist := func(name string, requested bool, requires ...string) Distribution {
+		d := Distribution{Name: name, Version: "1", Record: "lib/" + name + ".dist-info", Files: []string{"lib/" + name + ".dist-info/METADATA"}, Metadata: Metadata{RequiresDist: requires}}
 		if requested {
 			d.Files = append(d.Files, "lib/"+name+".dist-info/REQUESTED")
 		}
 		return d
 	}
 	for _, lock := range []bool{false, true} {
-		g := python.NewGraph([]python.Distribution{dist("toolbar", true, "django", "sqlparse"), dist("django", true, "asgiref", "tzdata"), dist("asgiref", lock), dist("sqlparse", lock), dist("tzdata", lock)}, pep.Environment{}, nil)
+		g := NewGraph([]Distribution{dist("toolbar", true, "django", "sqlparse"), dist("django", true, "asgiref", "tzdata"), dist("asgiref", lock), dist("sqlparse", lock), dist("tzdata", lock)}, pep.Environment{}, nil)
 		want := "[0 1]"
 		if lock {
 			want = "[0]"
 		}
-		if got := fmt.Sprint(asked(g)); got != want {
+		if got := fmt.Sprint(g.Asked()); got != want {
 			t.Errorf("everything was requested %v: %s, want %s", lock, got, want)
 		}
 	}
@@ -80,7 +79,7 @@ func TestRequested(t *testing.T) {
 
 // TestRetainedAreFreed: what a requirement keeps is what goes without it.
 func TestRetainedAreFreed(t *testing.T) {
-	var dists []python.Distribution
+	var dists []Distribution
 	var rows []whittle.PackageRow
 	for i := range 30 {
 		var requires []string
@@ -90,12 +89,12 @@ func TestRetainedAreFreed(t *testing.T) {
 			}
 		}
 		name := fmt.Sprintf("d%d", i)
-		dists = append(dists, python.Distribution{Name: name, Version: "1", Metadata: python.Metadata{RequiresDist: requires}})
+		dists = append(dists, Distribution{Name: name, Version: "1", Metadata: Metadata{RequiresDist: requires}})
 		rows = append(rows, whittle.PackageRow{Owner: whittle.Owner{Ecosystem: "pypi", Name: name, Version: "1"}, Visible: int64(1000 + i)})
 	}
-	g := python.NewGraph(dists, pep.Environment{}, nil)
-	retain(g, rows)
-	asked, seen := asked(g), 0
+	g := NewGraph(dists, pep.Environment{}, nil)
+	g.Retain(rows)
+	asked, seen := g.Asked(), 0
 	for i, r := range rows {
 		if !r.Requested {
 			continue

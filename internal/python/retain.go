@@ -1,4 +1,4 @@
-package audit
+package python
 
 import (
 	"path"
@@ -6,17 +6,16 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/pep"
-	"whittle.dev/whittle/internal/python"
 )
 
-// retain says of each Python distribution of the rows what it keeps in the image.
+// Retain says of each Python distribution of the rows what it keeps in the image.
 // The application's own distributions keep nothing: what they require is asked for.
-func retain(g *python.Graph, rows []whittle.PackageRow) {
+func (g *Graph) Retain(rows []whittle.PackageRow) {
 	if g == nil {
 		return
 	}
-	rowOf, sizes := rowsOf(g, rows)
-	roots := asked(g)
+	rowOf, sizes := g.Rows(rows)
+	roots := g.Asked()
 	requested := map[int]bool{}
 	for _, r := range roots {
 		requested[r] = true
@@ -33,9 +32,9 @@ func retain(g *python.Graph, rows []whittle.PackageRow) {
 	}
 }
 
-// rowsOf are the positions of the distributions' rows, -1 of those that have none,
+// Rows are the positions of the distributions' rows, -1 of those that have none,
 // and their visible sizes.
-func rowsOf(g *python.Graph, rows []whittle.PackageRow) (rowOf []int, sizes []int64) {
+func (g *Graph) Rows(rows []whittle.PackageRow) (rowOf []int, sizes []int64) {
 	type name struct{ name, version string }
 	at := map[name]int{}
 	for i, r := range rows {
@@ -58,11 +57,11 @@ func rowsOf(g *python.Graph, rows []whittle.PackageRow) (rowOf []int, sizes []in
 	return rowOf, sizes
 }
 
-// asked are the distributions that were not installed as a dependency: those that
+// Asked are the distributions that were not installed as a dependency: those that
 // the project or its own distributions require, those that nothing requires, and
 // those that the installer was told to install, if it was not told to install
 // nearly everything, as from a lock file.
-func asked(g *python.Graph) []int {
+func (g *Graph) Asked() []int {
 	own := make([]bool, len(g.Distributions))
 	names := map[string]bool{}
 	for _, d := range g.Distributions {
@@ -109,13 +108,13 @@ func asked(g *python.Graph) []int {
 }
 
 // isRequested says that the installer was told to install a distribution.
-// https://peps.python.org/pep-0376/#requested
-func isRequested(d *python.Distribution) bool {
+// https://peps.org/pep-0376/#requested
+func isRequested(d *Distribution) bool {
 	return slices.Contains(d.Files, path.Join(d.Record, "REQUESTED"))
 }
 
 // brought counts what is needed only because of each distribution.
-func brought(kept []python.Retained) []int {
+func brought(kept []Retained) []int {
 	out := make([]int, len(kept))
 	for i := range kept {
 		for by, n := kept[i].By, 0; by >= 0 && n < len(kept); by, n = kept[by].By, n+1 {
