@@ -15,6 +15,7 @@ import (
 	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/output"
+	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/tui"
 	"whittle.dev/whittle/internal/view"
@@ -177,5 +178,5 @@ func (e *explored) Report(w io.Writer, models ...*view.Model) error {
 }
 
 func (e *explored) Diff(f *whittle.Finding) (string, error) {
-	return audit.FixDiff(cmp.Or(e.options.Project, "."), e.options.Dockerfile, f.Fix)
+	return patch.FixDiff(cmp.Or(e.options.Project, "."), e.options.Dockerfile, f.Fix)
 }

@@ -65,9 +65,9 @@ runs would; if it is more than --miss, they come back until it is not.
 type squeezeOptions struct {
 	audit.IntoOptions
 	to, file, target, base, certificate, trace string
-	traced                              bool
-	workload                            audit.TracedOptions
-	runs                                runOptions
+	traced                                     bool
+	workload                                   audit.TracedOptions
+	runs                                       runOptions
 }
 
 func squeezeCommand(a *app) *cobra.Command {

@@ -46,16 +46,27 @@ func (t *trimming) stripped(ctx context.Context, f *whittle.Finding) (share, whi
 			left.add(why, 1, sizes[p])
 			return nil
 		}
-		of.strip[p] = filelist.ContentOf(content)
-		row.Files++
-		row.Bytes += sizes[p] - int64(len(content))
+		of.strip[p], t.saved[p] = filelist.ContentOf(content), sizes[p]-int64(len(content))
 		return nil
 	})
 	row.Left = left.rows()
-	if row.Files == 0 {
+	if of.empty() {
 		row.Status, row.Reason = whittle.FixSkipped, "nothing of it can be removed"
 	}
 	return of, row, err
+}
+
+// countStripped counts in the row of the rule what was stripped: of what it found, other
+// rules may have removed some.
+func (t *trimming) countStripped(c *cut) {
+	for i := range t.rows {
+		if row := &t.rows[i]; c != nil && row.Rule == stripDebug && row.Status == whittle.Applied {
+			row.Files, row.Bytes = len(c.strip), 0
+			for p := range c.strip {
+				row.Bytes += t.saved[p]
+			}
+		}
+	}
 }
 
 // unstripped says why a library stays as it is, empty if it may be stripped.

@@ -8,13 +8,16 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/inputs"
 	"whittle.dev/whittle/internal/outdir"
+	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/project"
+	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/trace"
 )
@@ -85,6 +88,10 @@ type workload struct {
 	project *project.Project // nil without one
 	options TraceOptions
 	inputs  *inputs.Set
+	// apart says that the tests are to be parted into several runs; tests are then the
+	// runs that they are, once that is known.
+	apart bool
+	tests []build.Command
 }
 
 func readWorkload(env *host.Env, o TraceOptions) (*workload, error) {
@@ -101,6 +108,22 @@ func (w *workload) trace(ctx context.Context, s *Subject, name string) (*traced,
 	t := newTraced(s)
 	t.workload = w
 	return t, t.run(ctx, name)
+}
+
+// setUpBy says that the setup of the tests, which is not traced, names a distribution or
+// one of its commands, as "pip install pytest" does.
+func (w *workload) setUpBy(d *python.Distribution) bool {
+	if !w.options.Test || w.project == nil {
+		return false
+	}
+	names := []string{pep.Normalize(d.Name)}
+	for _, e := range d.EntryPoints {
+		names = append(names, pep.Normalize(e.Name))
+	}
+	words := strings.FieldsFunc(w.project.Test.Setup, func(c rune) bool {
+		return !(c == '-' || c == '_' || c == '.' || unicode.IsLetter(c) || unicode.IsDigit(c))
+	})
+	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(names, pep.Normalize(word)) })
 }
 
 // tracedProject reads the project, which need not be one that can be built. It is nil
@@ -210,17 +233,70 @@ func (t *traced) commands(process whittle.Process) ([]build.Command, error) {
 	return out, t.workload.inputs.SetEnvironment(out, own)
 }
 
+// maxTestRuns bounds the runs that the tests of a project are parted into: each starts the
+// tests' program again.
+const maxTestRuns = 8
+
+// test traces the project's tests, as one run or, where they are to be parted, as several.
+// Tests of which a part fails by itself, as one that needs the others, are one run.
 func (t *traced) test(ctx context.Context, d build.Definition, process whittle.Process) error {
-	tests := []build.Command{{Name: runs.Tests, Args: t.workload.project.Test.Command, Timeout: runs.TestsLimit, Trace: true}}
-	if err := t.workload.inputs.SetEnvironment(tests, nil); err != nil {
-		return err
+	w := t.workload
+	commands, parting := w.tests, false
+	if commands == nil && w.apart {
+		for _, p := range runs.SplitTests(w.project, studies, maxTestRuns) {
+			commands, parting = append(commands, build.Command{Name: p.Name, Args: p.Args, Timeout: runs.TestsLimit, Trace: true}), true
+		}
 	}
-	t.workload.env.Listener().Step("tracing the project's tests")
-	r, err := runs.InTests{Project: t.workload.project, Process: process, Command: tests[0], Skip: studies, Shown: t.workload.env.Listener()}.Run(ctx, t.workload.engine, d)
+	whole := []build.Command{{Name: runs.Tests, Args: w.project.Test.Command, Timeout: runs.TestsLimit, Trace: true}}
+	if commands == nil {
+		commands = whole
+	}
+	results, err := t.runTests(ctx, d, process, commands)
 	if err != nil {
 		return err
 	}
-	return t.note(tests[0], r, process)
+	if parting {
+		if w.tests, results = passing(commands, results); w.tests == nil {
+			w.tests = whole
+			if results, err = t.runTests(ctx, d, process, whole); err != nil {
+				return err
+			}
+		}
+		commands = w.tests
+	}
+	for i, r := range results {
+		if err := t.note(commands[i], r, process); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passing are the parts of tests that have some, if there are several and all of them
+// pass; else nil.
+func passing(commands []build.Command, results []build.RunResult) (parts []build.Command, of []build.RunResult) {
+	for i, r := range results {
+		switch {
+		case r.ExitCode == runs.NoTests:
+		case !r.OK():
+			return nil, nil
+		default:
+			parts, of = append(parts, commands[i]), append(of, r)
+		}
+	}
+	if len(parts) < 2 {
+		return nil, nil
+	}
+	return parts, of
+}
+
+func (t *traced) runTests(ctx context.Context, d build.Definition, process whittle.Process, commands []build.Command) ([]build.RunResult, error) {
+	w := t.workload
+	if err := w.inputs.SetEnvironment(commands, nil); err != nil {
+		return nil, err
+	}
+	w.env.Listener().Step("tracing the project's tests")
+	return runs.InTests{Project: w.project, Process: process, Commands: commands, Skip: studies, Shown: w.env.Listener()}.Run(ctx, w.engine, d)
 }
 
 // studies says whether a path of a project is the folder of its studies.

@@ -55,6 +55,8 @@ type trimming struct {
 	// reading is the second one, which has read the image's layers.
 	reading squeeze.Reading
 	rows    []whittle.Trim
+	// saved is what stripping each library saves, in bytes.
+	saved map[string]int64
 }
 
 // share is what one finding makes of an image: paths that go, each with its rule, and
@@ -84,7 +86,7 @@ func distributionsOf(x *Examined) []python.Distribution {
 
 // newTrimming reads an image for its rules, and checks it.
 func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptions, job squeeze.Job) (_ *trimming, err error) {
-	t := &trimming{env: env, name: name, options: o, job: job, reading: squeeze.Reading{Entries: env.Index.Limits.Entries}}
+	t := &trimming{env: env, name: name, options: o, job: job, reading: squeeze.Reading{Entries: env.Index.Limits.Entries}, saved: map[string]int64{}}
 	if o.Traced != nil {
 		if t.workload, err = readWorkload(env, o.Traced.TraceOptions); err != nil {
 			return nil, err
@@ -101,7 +103,7 @@ func newTrimming(ctx context.Context, env *host.Env, name string, o SqueezeOptio
 		}
 	}()
 	if t.workload != nil {
-		t.workload.engine = t.engine
+		t.workload.engine, t.workload.apart = t.engine, true
 	}
 	if t.x, err = Examine(ctx, env, name, AdviseOptions{InspectOptions: o.Inspect, Only: o.Fix, Trace: o.Trace}); err != nil {
 		return nil, err
@@ -424,6 +426,7 @@ func problemKey(p *whittle.Problem) string {
 // tell puts what was trimmed into the report of the squeezed image: its layers are compared
 // with those of the image as it was.
 func (t *trimming) tell(ctx context.Context, c *cut, r *whittle.Squeeze) error {
+	t.countStripped(c)
 	r.Trims, r.Traced = t.rows, t.evidence
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(t.options.Fix))) {
 		if !slices.ContainsFunc(t.rows, func(row whittle.Trim) bool { return row.Rule == id }) {

@@ -39,6 +39,8 @@ func (t *trimming) distributions() *keep.Distributions {
 				return "what the image starts may import or load it"
 			case named:
 				return where + " names it"
+			case t.workload != nil && t.workload.setUpBy(&x.Facts.Graph.Distributions[i]):
+				return "the setup of the tests calls it"
 			}
 			return ""
 		},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -31,6 +32,8 @@ type uses struct {
 	t *testing.T
 	// ran are the commands that were run, in order.
 	ran []string
+	// more are words of commands, by their names.
+	more map[string]string
 }
 
 func (*uses) Info() build.Info { return build.Info{} }
@@ -58,7 +61,7 @@ func (u *uses) Run(ctx context.Context, d build.Definition, commands []build.Com
 		for _, c := range commands {
 			u.ran = append(u.ran, c.Name)
 			r := build.RunResult{Name: c.Name, Args: c.Args, Trace: &trace.Log{Touched: map[string]whittle.Touch{}, Ended: true}}
-			for _, word := range c.Args {
+			for _, word := range append(slices.Clone(c.Args), strings.Fields(u.more[c.Name])...) {
 				needed := strings.HasPrefix(word, "!")
 				there := false
 				for _, p := range paths {
@@ -113,12 +116,16 @@ const application = "f app/main.py \"import used\\n\"\n"
 // squeezedTraced squeezes an image with a workload.
 func squeezedTraced(t *testing.T, img *imagetest.Image, o audit.SqueezeOptions, commands ...string) (*whittle.Squeeze, *whittle.Certificate, *host.Env, *uses, error) {
 	t.Helper()
+	return squeezedWith(t, &uses{t: t}, img, o, commands...)
+}
+
+func squeezedWith(t *testing.T, engine *uses, img *imagetest.Image, o audit.SqueezeOptions, commands ...string) (*whittle.Squeeze, *whittle.Certificate, *host.Env, *uses, error) {
+	t.Helper()
 	img.Conf.OS, img.Conf.Architecture = "linux", runtime.GOARCH
 	img.Conf.Config.Cmd, img.Conf.Config.WorkingDir = []string{"/usr/local/bin/python3.13", "/app/main.py"}, "/app"
 	file := filepath.Join(t.TempDir(), "small.tar")
 	to, err := destination.Parse("docker-archive:" + file)
 	imagetest.Must(t, err)
-	engine := &uses{t: t}
 	env := &host.Env{Images: named{"app:1": img}, Engine: func(context.Context, bool) (host.Builder, error) { return engine, nil }}
 	for _, c := range commands {
 		o.Traced.Commands = append(o.Traced.Commands, strings.Fields(c))
@@ -200,6 +207,47 @@ f var/lib/dpkg/info/python3-x.list "/.\n/` + site + `x/data.bin\n"
 			}
 			if e := r.Traced; e.Failed != 0 || e.Estimate > c.miss || e.HeldOut != 1 || e.Miss != c.miss {
 				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+// TestTracedTests: the tests of a project are runs by file, of which every other one is held
+// out; if one of them fails by itself, they are one run.
+func TestTracedTests(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("traces on Linux alone")
+	}
+	for name, c := range map[string]struct {
+		more map[string]string
+		runs []string
+		x, y whittle.TracedStatus
+	}{
+		"by file": {map[string]string{"tests: tests/test_a.py": "x/", "tests: tests/test_b.py": "y/"},
+			[]string{"CMD", "a", "tests: tests/test_a.py", "tests: tests/test_b.py"}, "touched", "touched"},
+		"one needs the others": {map[string]string{"tests: tests/test_a.py": "false", "tests": "x/"}, []string{"CMD", "a", "tests"}, "touched", "removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			imagetest.Must(t, os.MkdirAll(filepath.Join(dir, "tests"), 0o700))
+			for f, text := range map[string]string{"whittle.yaml": "test:\n  copy: [tests]\n  setup: python -m kept install pytest>=8\n  command: [python, -m, pytest]\n", "Dockerfile": "FROM scratch\n", "tests/test_a.py": "", "tests/test_b.py": ""} {
+				imagetest.Must(t, os.WriteFile(filepath.Join(dir, f), []byte(text), 0o600))
+			}
+			img := imagetest.New(t, imagetest.Plain, runnable(), installed("used", "x", "y", "lonely", "kept"), application)
+			o := audit.SqueezeOptions{BaseLayers: 1, Traced: &audit.TracedOptions{Miss: 1, TraceOptions: audit.TraceOptions{Test: true}}}
+			o.Traced.Project = dir
+			r, _, _, _, err := squeezedWith(t, &uses{t: t, more: c.more}, img, o, "a")
+			imagetest.Must(t, err)
+			var ran []string
+			for _, run := range r.Traced.Runs {
+				ran = append(ran, run.Name)
+			}
+			slices.Sort(ran)
+			if !slices.Equal(ran, c.runs) {
+				t.Errorf("%q", ran)
+			}
+			if got := statuses(r); got["x"] != c.x || got["y"] != c.y || got["lonely"] != "removed" || got["kept"] != "needed" {
+				t.Errorf("%v", got)
 			}
 		})
 	}

@@ -314,8 +314,7 @@ func (b *Bench) runner(log io.Writer) runner {
 // testRunner runs the project's tests, in a layer on top of the image.
 func (b *Bench) testRunner(process whittle.Process, log io.Writer) runner {
 	return func(ctx context.Context, d build.Definition, commands []build.Command) ([]build.RunResult, error) {
-		r, err := runs.InTests{Project: b.Project, Process: process, Command: commands[0], Skip: b.OwnFolder, Log: log, Shown: b.Env.Listener()}.Run(ctx, b.engine.builder, d)
-		return []build.RunResult{r}, err
+		return runs.InTests{Project: b.Project, Process: process, Commands: commands, Skip: b.OwnFolder, Log: log, Shown: b.Env.Listener()}.Run(ctx, b.engine.builder, d)
 	}
 }
 

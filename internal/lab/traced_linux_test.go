@@ -28,22 +28,20 @@ func TestMain(m *testing.M) {
 }
 
 // workloads are what is run in the projects of testdata/health, besides their own starts:
-// commands with a bar between them.
-var workloads = map[string]string{
-	"celery":     "celery --version|python -c 'import jobs.app'|python -c 'import jobs.tasks'",
-	"debian":     "python3 -c 'import app'|python3 --version",
-	"django":     "python manage.py check|python manage.py migrate --plan|python -c 'import site_.wsgi'",
-	"editable":   "python -c 'import tool.main'|python -m tool.main",
-	"fastapi":    "python -c 'import api.main'|python -c 'from api.main import app; app.openapi()'|uvicorn --version",
-	"flask":      "flask --app wsgi routes|python -c 'import wsgi'|gunicorn --check-config wsgi:app",
-	"matplotlib": "python -c 'import matplotlib.pyplot'|python plot.py",
-	"namespace":  "python -c 'import acme.web'|python -c 'import acme.core.units'",
-	"pandas":     "python -c 'import report.__main__'|python -c 'import pandas; pandas.DataFrame([1]).to_csv()'",
-	"poetry":     "tables --help|python -c 'import tables_tool.cli'",
-	"sklearn":    "python -c 'import sklearn.linear_model'|python train.py",
-	"srclayout":  "stock --help|python -c 'import stock.cli'",
-	"streamlit":  "streamlit --version|python -c 'import streamlit'",
-	"venv":       "python -c 'import server'|waitress-serve --help",
+// workloads.txt has a project on each line, and commands with a bar between them.
+func workloads(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "health", "workloads.txt"))
+	imagetest.Must(t, err)
+	out := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, commands, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if !ok {
+			t.Fatalf("workloads.txt: %q", line)
+		}
+		out[name] = commands
+	}
+	return out
 }
 
 // TestHealthTraced squeezes the images of the corpus by what their runs touch: all runs
@@ -52,7 +50,7 @@ var workloads = map[string]string{
 func TestHealthTraced(t *testing.T) {
 	h := gatedHealth(t)
 	h.env.Engine = func(context.Context, bool) (host.Builder, error) { return lasting{h.engine}, nil }
-	for name, commands := range workloads {
+	for name, commands := range workloads(t) {
 		if os.Getenv("WHITTLE_HEALTH") != "all" && name != "flask" {
 			continue
 		}

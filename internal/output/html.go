@@ -7,6 +7,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/report/html"
 	"whittle.dev/whittle/internal/report/page"
 	"whittle.dev/whittle/internal/view"
@@ -41,7 +42,7 @@ func ruleTexts() (out []html.Rule) {
 // of files that have changed since has none.
 func DiffsIn(dir string, dockerfile func(*whittle.Finding) string) func(*whittle.Finding) string {
 	return func(f *whittle.Finding) string {
-		diff, err := audit.FixDiff(dir, dockerfile(f), f.Fix)
+		diff, err := patch.FixDiff(dir, dockerfile(f), f.Fix)
 		if err != nil {
 			return ""
 		}

@@ -31,7 +31,8 @@ type InTests struct {
 	Project *project.Project
 	// Process is that of the image.
 	Process whittle.Process
-	Command build.Command
+	// Commands are run one after another, each in a container of its own.
+	Commands []build.Command
 	// Skip says which folders of the project are not copied, nil for none.
 	Skip func(rel string, d fs.DirEntry) bool
 	// Log takes the log of the build, nil none.
@@ -42,35 +43,38 @@ type InTests struct {
 
 // Run runs the tests in the image that d builds, with a layer on top that has their
 // files. If their setup fails, the tests fail.
-func (t InTests) Run(ctx context.Context, engine Engine, d build.Definition) (build.RunResult, error) {
+func (t InTests) Run(ctx context.Context, engine Engine, d build.Definition) ([]build.RunResult, error) {
 	dir, err := os.MkdirTemp("", "whittle-test-*")
 	if err != nil {
-		return build.RunResult{}, fmt.Errorf("making a folder for the tests: %w", err)
+		return nil, fmt.Errorf("making a folder for the tests: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range t.Project.Test.Copy {
 		if err := t.copyInside(ctx, name, dir); err != nil {
-			return build.RunResult{}, fmt.Errorf("copying %s for the tests: %w", name, err)
+			return nil, fmt.Errorf("copying %s for the tests: %w", name, err)
 		}
 	}
 	text := d.Content
 	if text == nil {
 		if text, err = whittle.ReadFile(filepath.Join(d.Folder, d.Dockerfile), dockerfile.MaxSize); err != nil {
-			return build.RunResult{}, fmt.Errorf("reading the Dockerfile: %w", err)
+			return nil, fmt.Errorf("reading the Dockerfile: %w", err)
 		}
 	}
 	if d, err = withTests(d, text, dir, t.Process, t.Project.Test.Setup); err != nil {
-		return build.RunResult{}, err
+		return nil, err
 	}
-	results, err := engine.Run(ctx, d, []build.Command{t.Command}, build.RunOptions{Log: t.Log, Commands: t.Shown})
+	results, err := engine.Run(ctx, d, t.Commands, build.RunOptions{Log: t.Log, Commands: t.Shown})
 	var failed *build.Error
 	switch {
 	case errors.As(err, &failed) && ctx.Err() == nil:
-		return build.RunResult{Name: t.Command.Name, Args: t.Command.Args, ExitCode: 1, Stderr: []byte("setting up the tests: " + whittle.OneLine(failed.Error()) + "\n" + strings.Join(failed.Tail, "\n"))}, nil
+		for _, c := range t.Commands {
+			results = append(results, build.RunResult{Name: c.Name, Args: c.Args, ExitCode: 1, Stderr: []byte("setting up the tests: " + whittle.OneLine(failed.Error()) + "\n" + strings.Join(failed.Tail, "\n"))})
+		}
+		return results, nil
 	case err != nil:
-		return build.RunResult{}, fmt.Errorf("running the tests: %w", err)
+		return nil, fmt.Errorf("running the tests: %w", err)
 	}
-	return results[0], nil
+	return results, nil
 }
 
 // withTests is the definition of an image with the tests on top.

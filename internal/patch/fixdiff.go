@@ -1,4 +1,4 @@
-package audit
+package patch
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
-	"whittle.dev/whittle/internal/patch"
 )
 
 // FixDiff is what a fix changes in the files of a folder, as unified diffs. They
@@ -26,7 +25,7 @@ func FixDiff(dir, dockerfile string, fix *whittle.Fix) (string, error) {
 		}
 		files[p.File] = text
 	}
-	after, conflicts, err := patch.Merge(files, []string{dockerfile}, []*whittle.Fix{fix})
+	after, conflicts, err := Merge(files, []string{dockerfile}, []*whittle.Fix{fix})
 	if err != nil {
 		return "", err
 	}
@@ -34,7 +33,7 @@ func FixDiff(dir, dockerfile string, fix *whittle.Fix) (string, error) {
 		return "", whittle.ErrUsage.Errorf("the fix %q cannot be made: %s", fix.Title, conflicts[0].Reason)
 	}
 	var out strings.Builder
-	for _, c := range patch.Changes(files, after) {
+	for _, c := range Changes(files, after) {
 		out.WriteString(c.Diff)
 	}
 	if len(fix.Remake) > 0 {
