@@ -113,10 +113,12 @@ var allowed = map[string][]string{
 	"postgrestest":           {}, // tests only
 	"table":                  {},
 	"timeline":               {"audit", "gate", "git", "history", "host", "lab", "outdir", "project"},
+	"draft":                  {"audit", "dockerfile", "ledger", "patch"},
+	"serve":                  {"audit", "draft", "host", "outdir", "output", "patch", "project", "report", "report/html", "report/jsontext", "report/page", "static", "view"},
 	"output":                 {"audit", "commandline", "flagvalue", "host", "patch", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
-	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace"},
+	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace", "serve"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web"},
+	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web", "serve"},
 }
 
 // languages are rooms that every other may import.

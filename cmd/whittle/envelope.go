@@ -61,11 +61,3 @@ type listedLimit struct {
 	Value  string `json:"value"`
 	Option string `json:"option"`
 }
-
-// failure is an error with --json.
-type failure struct {
-	Schema string `json:"schema"`
-	Error  string `json:"error"`
-	Hint   string `json:"hint"`
-	Code   int    `json:"code"`
-}

@@ -77,7 +77,7 @@ func TestWrongValues(t *testing.T) {
 	special := map[string][]string{
 		"platform": {"lunix", "a/b/c/d", "linux/", "/"}, "engine": {"foo", "tcp://", "tcp://host", "http://x:1", "unix://", "docker-container://"}, "engine-network": {"hots", "OWN"},
 		"color": {"yes", "allways"}, "by": {"pakage", "x"}, "risk": {"odd", "hihg"}, "objective": {"redy"}, "strategy": {"two-stages"}, "without": {"[[", "a//b", "a/**/b", ".."},
-		"only": {"python-test"},
+		"only": {"python-test"}, "listen": {"0.0.0.0:80", ":8080", "8080", "example.org:80", "127.0.0.1:http"},
 	}
 	tried := 0
 	for _, cmd := range commands((&app{}).command()) {

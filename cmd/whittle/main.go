@@ -130,7 +130,7 @@ func (a *app) complain(err error, code int) {
 		text = "interrupted"
 	}
 	if a.printer.JSON {
-		b, _ := json.Marshal(failure{"whittle.error/v1", text, hint, code}) // strings and a number always marshal
+		b, _ := json.Marshal(output.Failure{Schema: output.ErrorSchema, Error: text, Hint: hint, Code: code}) // strings and a number always marshal
 		fmt.Fprintf(a.printer.Err, "%s\n", b)
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/runs"
+	"whittle.dev/whittle/internal/serve"
 	"whittle.dev/whittle/internal/source"
 	"whittle.dev/whittle/internal/trace"
 )
@@ -38,6 +39,7 @@ func Bounds() []Bound {
 		ofRegistry = "A registry"
 		ofIndex    = "A package index"
 		ofBuilds   = "Builds and runs"
+		ofPage     = "The local page"
 		ofDisk     = "Caches on the disk"
 	)
 	return []Bound{
@@ -78,6 +80,10 @@ func Bounds() []Bound {
 		{ofBuilds, "paths that a traced run touches or misses", whittle.Thousands(trace.MaxPaths), ""},
 		{ofBuilds, "the log of a traced run", inUnits(trace.MaxLog), ""},
 		{ofBuilds, "the file of --trace", inUnits(whittle.MaxTrace), ""},
+		{ofPage, "a form that is sent", inUnits(serve.MaxBody), ""},
+		{ofPage, "what is shown of a file", inUnits(serve.MaxShow), ""},
+		{ofPage, "a file that is given whole", inUnits(serve.MaxFile), ""},
+		{ofPage, "images that are compared at once", whittle.Thousands(serve.MaxCompared), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
 		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},

@@ -78,3 +78,15 @@ func (r resultWriter) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// ErrorSchema names the JSON form of [Failure].
+const ErrorSchema = "whittle.error/v1"
+
+// Failure is an error as JSON: in one line each what is wrong and what to try, and the
+// code with which commands end.
+type Failure struct {
+	Schema string `json:"schema"`
+	Error  string `json:"error"`
+	Hint   string `json:"hint"`
+	Code   int    `json:"code"`
+}

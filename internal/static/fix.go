@@ -78,7 +78,7 @@ func Fix(ctx context.Context, o FixOptions) (*whittle.Repair, error) {
 	if !o.Write || len(out.Files) == 0 {
 		return out, nil
 	}
-	err := o.write(ctx, builds[0].dir, out.Files)
+	err := Write(ctx, builds[0].dir, out.Files, WriteOptions{o.Force, o.Dirty, o.TempDir})
 	out.Written = err == nil
 	return out, err
 }
@@ -193,8 +193,16 @@ func (r *repair) read(f *whittle.Fix) error {
 	return nil
 }
 
-// write changes the files, all or none.
-func (o *FixOptions) write(ctx context.Context, dir string, files []whittle.FileChange) error {
+// WriteOptions say how files are changed; the fields are those of [FixOptions].
+type WriteOptions struct {
+	Force   bool
+	Dirty   func(ctx context.Context, dir string, names []string) ([]string, error)
+	TempDir string
+}
+
+// Write changes files of a project's folder, all or none. If one is no longer as it was
+// before the change, it is an error.
+func Write(ctx context.Context, dir string, files []whittle.FileChange, o WriteOptions) error {
 	var places, names []string
 	for _, f := range files {
 		place, ok := whittle.Inside(dir, f.Path)

@@ -41,6 +41,8 @@ type Options struct {
 	Only []string
 	// Today is the day by which ignores end.
 	Today time.Time
+	// Texts are in place of what is on disk, by the names of Dockerfiles in results.
+	Texts map[string][]byte
 
 	folders map[string]*folder // that were looked at
 }
@@ -239,6 +241,9 @@ func (o *Options) ofFolder(ctx context.Context, dir string) ([]build, []string, 
 		if filepath.IsAbs(b.name) {
 			b.shown = b.name
 		}
+		if text, ok := o.Texts[b.shown]; ok {
+			b.text = text
+		}
 		out = append(out, b)
 	}
 	return out, p.Notes, nil
@@ -255,9 +260,12 @@ func ofVariant(p *project.Project, v project.Variant) (build, error) {
 // ofFile are the builds of a Dockerfile: those of the project in this folder, or in the
 // file's own, that have it, else one with the context that what it copies shows.
 func (o *Options) ofFile(ctx context.Context, name string) ([]build, error) {
-	text, err := whittle.ReadFile(name, dockerfile.MaxSize)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, missing(err))
+	text, ok := o.Texts[name]
+	if !ok {
+		var err error
+		if text, err = whittle.ReadFile(name, dockerfile.MaxSize); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, missing(err))
+		}
 	}
 	dir, rel, err := around(name)
 	if err != nil {

@@ -39,8 +39,11 @@ type Page struct {
 	// Diff is what a finding's fix changes, as unified diffs, empty where that
 	// cannot be said. Nil knows none.
 	Diff func(*whittle.Finding) string
-	// Value is what is embedded as JSON: the result that the command gives.
+	// Value is what is embedded as JSON: the result that the command gives; nil embeds
+	// nothing.
 	Value any
+	// Live is what a server adds; nil for a file.
+	Live *Live
 }
 
 // Image is an image with its files and findings.
@@ -91,7 +94,7 @@ func delivered(source string) string {
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"bytes": whittle.Bytes, "signed": whittle.SignedBytes, "plain": page.Plain, "optional": optional, "share": share, "saving": report.SavingText,
 	"bar": bar, "twice": twice, "spread": spread, "gain": gain, "thousands": func(n int) string { return whittle.Thousands(int64(n)) }, "seconds": seconds,
-	"diff": diffLines, "prose": prose, "origin": origin, "short": func(s string) string { return page.Plain(whittle.Shorten(s, 160)) },
+	"diff": DiffLines, "prose": prose, "origin": origin, "short": func(s string) string { return page.Plain(whittle.Shorten(s, 160)) },
 	"fold": foldOf, "sentence": sentence, "add": func(i int) int { return i + 1 }, "words": func(w []string) string { return page.Plain(whittle.Shorten(strings.Join(w, " "), 160)) }, "fields": view.Fields, "odd": func(i int) bool { return i%2 == 1 }, "counted": counted,
 	"percent": func(f float64) string { return fmt.Sprintf("%+.1f %%", f) }, "upper": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 }).Parse(pageText))
@@ -106,7 +109,10 @@ const (
 // Write writes a report.
 func Write(w io.Writer, p *Page) error {
 	d := parts{Page: p, Style: template.CSS(style), Script: template.JS(script)} //nolint:gosec // they are this package's own
-	d.Policy = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src '" + hash(style) + "'; script-src '" + hash(script) + "'"
+	d.Policy = Policy(p.Live)
+	if p.Live != nil {
+		d.Style, d.More = template.CSS(p.Live.style()), template.JS(p.Live.Script) //nolint:gosec // they are the server's own
+	}
 	d.images()
 	if p.Study != nil {
 		d.study()
@@ -134,11 +140,8 @@ func hash(text string) string {
 
 // embed adds the result and what the script needs, as JSON.
 func (d *parts) embed() error {
-	var pretty, value bytes.Buffer
-	if err := jsontext.Write(&pretty, d.Value); err != nil {
-		return fmt.Errorf("writing the HTML report: %w", err)
-	}
-	if err := json.Compact(&value, pretty.Bytes()); err != nil {
+	value, err := compactJSON(d.Value)
+	if err != nil {
 		return fmt.Errorf("writing the HTML report: %w", err)
 	}
 	room := maxPage - maxShown
@@ -153,12 +156,25 @@ func (d *parts) embed() error {
 		room -= len(text)
 		d.Data = append(d.Data, template.JS(text)) //nolint:gosec // it is made inert
 	}
-	if text := inert(value.String()); len(text) <= room {
+	if text := inert(value); len(text) <= room {
 		d.JSON = template.JS(text) //nolint:gosec // it is made inert
 	} else {
-		d.JSONSize = int64(value.Len())
+		d.JSONSize = int64(len(value))
 	}
 	return nil
+}
+
+// compactJSON is a result as JSON in one line, empty if there is none.
+func compactJSON(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	var pretty, line bytes.Buffer
+	if err := jsontext.Write(&pretty, v); err != nil {
+		return "", err
+	}
+	err := json.Compact(&line, pretty.Bytes())
+	return line.String(), err
 }
 
 // inert is JSON without what ends an HTML script or reorders a text: such
@@ -275,11 +291,13 @@ func prose(text string) (paragraphs [][]string) {
 	return paragraphs
 }
 
-// diffLine is a line of a unified diff, and whether it adds or removes.
-type diffLine struct{ Class, Text string }
+// DiffLine is a line of a unified diff, made inert, and whether it adds ("add") or
+// removes ("del").
+type DiffLine struct{ Class, Text string }
 
-func diffLines(diff string) []diffLine {
-	var out []diffLine
+// DiffLines are the lines of a unified diff.
+func DiffLines(diff string) []DiffLine {
+	var out []DiffLine
 	for line := range strings.SplitSeq(strings.TrimSuffix(diff, "\n"), "\n") {
 		class := ""
 		switch {
@@ -292,7 +310,7 @@ func diffLines(diff string) []diffLine {
 		for i, w := range words {
 			words[i] = page.Plain(w)
 		}
-		out = append(out, diffLine{class, strings.Join(words, "\t")})
+		out = append(out, DiffLine{class, strings.Join(words, "\t")})
 	}
 	return out
 }

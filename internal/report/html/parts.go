@@ -18,6 +18,7 @@ type parts struct {
 	*Page
 	Style    template.CSS
 	Script   template.JS
+	More     template.JS // of a server
 	Policy   string
 	JSON     template.JS
 	JSONSize int64 // of a result that is too large to be embedded

@@ -265,7 +265,7 @@ function start(doc) {
   }
   onkeydown = e => {
     const at = e.target;
-    if (e.ctrlKey || e.metaKey || e.altKey || help.open) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || help.open || at.form) return;
     if (e.key === 'Escape') return at === q ? q.blur() : go(S.s ? {} : S.f ? {f: S.f.replace(/\/[^/]*$/, '')} : S.g ? {g: ''} : {q: ''});
     if (at.dataset.s) return;
     if (at.to) {

@@ -1,0 +1,126 @@
+// Package serve is the local page: reports of images, studies and records with a server
+// behind them. It shows what the verbs give, and keeps nothing of its own but the jobs
+// that it builds.
+package serve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
+)
+
+// Options say what is shown.
+type Options struct {
+	// Env is the outside world.
+	Env *host.Env
+	// Images are names of images, and Projects folders of projects, that the page
+	// begins with. Any other image can be chosen there; files are written in these
+	// projects alone.
+	Images, Projects []string
+	// Local lists the images that an engine on this machine has; nil lists none.
+	Local func(ctx context.Context) ([]string, error)
+	// Version is whittle's.
+	Version string
+}
+
+// Server is the local page.
+type Server struct {
+	o       Options
+	token   string
+	metrics metrics
+	// reading bounds how many images are read at a time.
+	reading chan struct{}
+	images  images
+	// writing is held while a file of a project is written.
+	writing sync.Mutex
+}
+
+// readers is how many images are read at a time: each takes memory, and all cores.
+const readers = 2
+
+// New makes a server, with a token of its own. The named images have to be there.
+func New(ctx context.Context, o Options) (*Server, error) {
+	for _, name := range o.Images {
+		img, err := o.Env.Images.Open(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		img.Close()
+	}
+	return &Server{o: o, token: newToken(), reading: make(chan struct{}, readers)}, nil
+}
+
+// URL is the address of the page with its token, once it is listened on.
+func (s *Server) URL(at net.Addr) string { return "http://" + at.String() + "/" + s.token + "/" }
+
+// Handler answers the requests to an address.
+func (s *Server) Handler(at net.Addr) http.Handler {
+	mux := http.NewServeMux()
+	for _, q := range s.questions() {
+		mux.Handle(q.method+" /"+q.name, s.measured(q.name, s.page(q)))
+		if q.api {
+			mux.Handle(q.method+" /api/"+q.name, s.measured("api/"+q.name, s.asJSON(q)))
+		}
+	}
+	mux.Handle("POST /draft", s.measured("draft", http.HandlerFunc(s.draftPart)))
+	mux.Handle("POST /api/draft", s.measured("api/draft", s.asJSON(question{ask: s.draft})))
+	mux.Handle("GET /api/file", s.measured("api/file", http.HandlerFunc(s.fileBytes)))
+	mux.Handle("GET /metrics", http.HandlerFunc(s.writeMetrics))
+	return newGuard(s.token, at, func(string) { s.metrics.refused.Add(1) }, mux)
+}
+
+// The times that a client may take. Answers may take long: images are read, and builds
+// watched.
+const (
+	headerTime   = 10 * time.Second
+	idleTime     = 2 * time.Minute
+	shutdownTime = 5 * time.Second
+)
+
+// Listen opens an address for [Server.Serve].
+func Listen(ctx context.Context, at Address) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", string(at))
+	if err != nil {
+		return nil, whittle.WithHint(whittle.ErrUsage.Errorf("listening on %s: %w", at, reason(err)), "choose another port, or 127.0.0.1:0 for a free one")
+	}
+	return l, nil
+}
+
+// Serve answers requests until the context ends. Answers that are not finished then have
+// some seconds left.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	// Those who watch a build go on until they are told to end.
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	srv := &http.Server{Handler: s.Handler(l.Addr()), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, BaseContext: func(net.Listener) context.Context { return watching }}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return whittle.ErrSystem.Errorf("serving the page: %w", err)
+	case <-ctx.Done():
+	}
+	end()
+	left, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if err := srv.Shutdown(left); errors.Is(err, context.DeadlineExceeded) {
+		_ = srv.Close()
+	}
+	return nil
+}
+
+// reason is what the system says about an address, without its name.
+func reason(err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	return err
+}
