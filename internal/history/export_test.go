@@ -10,14 +10,14 @@ import (
 
 // Packages counts the packages of all records, also of those that are not there.
 func Packages(ctx context.Context, s *Store) (n int, err error) {
-	return n, s.db.QueryRowContext(ctx, `SELECT count(*) FROM packages`).Scan(&n)
+	return n, s.db.SQL.QueryRowContext(ctx, `SELECT count(*) FROM packages`).Scan(&n)
 }
 
 // Fill adds many records in a few transactions.
 func Fill(ctx context.Context, s *Store, n int, record func(i int) *whittle.Record) error {
 	const each = 5000
 	for from := 0; from < n; from += each {
-		err := s.within(ctx, func(tx *sql.Tx) error {
+		err := s.db.Within(ctx, func(tx *sql.Tx) error {
 			for i := from; i < min(n, from+each); i++ {
 				r := record(i)
 				packed, err := pack(r)
@@ -39,7 +39,7 @@ func Fill(ctx context.Context, s *Store, n int, record func(i int) *whittle.Reco
 
 // Down takes back all migrations.
 func Down(ctx context.Context, s *Store) error {
-	p, err := s.provider()
+	p, err := s.db.Provider()
 	if err == nil {
 		_, err = p.DownTo(ctx, 0)
 	}
@@ -48,6 +48,6 @@ func Down(ctx context.Context, s *Store) error {
 
 // SetVersion says that the tables are of a version.
 func SetVersion(ctx context.Context, s *Store, n int) error {
-	_, err := s.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO whittle_history_version (version_id, is_applied) VALUES (%d, true)`, n))
+	_, err := s.db.SQL.ExecContext(ctx, fmt.Sprintf(`INSERT INTO whittle_history_version (version_id, is_applied) VALUES (%d, true)`, n))
 	return err
 }

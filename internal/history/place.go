@@ -1,33 +1,6 @@
 package history
 
-import (
-	"os"
-	"path/filepath"
-	"runtime"
+import "whittle.dev/whittle/internal/database"
 
-	"whittle.dev/whittle"
-)
-
-// DefaultFile is the file that keeps this user's history: not in the cache, which may be
-// cleared at any time. https://specifications.freedesktop.org/basedir-spec/latest/
-func DefaultFile() (string, error) {
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "whittle", "history.db"), nil
-	}
-	var dir string
-	var err error
-	switch runtime.GOOS {
-	case "windows":
-		dir, err = os.UserCacheDir() // %LocalAppData%
-	case "darwin":
-		dir, err = os.UserConfigDir() // ~/Library/Application Support
-	default:
-		if dir, err = os.UserHomeDir(); err == nil {
-			dir = filepath.Join(dir, ".local", "state")
-		}
-	}
-	if err != nil {
-		return "", whittle.WithHint(whittle.ErrUsage.Errorf("there is no folder for the history: %w", err), "--db FILE names one, or a database: postgres://…")
-	}
-	return filepath.Join(dir, "whittle", "history.db"), nil
-}
+// DefaultFile is the file that keeps this user's history.
+func DefaultFile() (string, error) { return database.DefaultFile("history") }

@@ -42,23 +42,11 @@ func (s *Store) Add(ctx context.Context, r *whittle.Record) error {
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", r.Ref, err)
 	}
-	return s.failed("writing", s.within(ctx, func(tx *sql.Tx) error { return s.insert(ctx, tx, r, packed) }))
-}
-
-// within does something as one transaction.
-func (s *Store) within(ctx context.Context, do func(tx *sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return s.db.Failed("writing", s.db.Within(ctx, func(tx *sql.Tx) error { return s.insert(ctx, tx, r, packed) }))
 }
 
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, r *whittle.Record, packed []byte) error {
-	row := tx.QueryRowContext(ctx, s.query(`INSERT INTO records
+	row := tx.QueryRowContext(ctx, s.db.Query(`INSERT INTO records
 		(at, command, project, variant, commit_id, branch, modified, engine, engine_version, ref, digest, platform, download, size, visible, wasted, files, startup, build, gate, runs, parts)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) RETURNING id`),
 		r.Time, r.Command, r.Project, r.Variant, r.Commit, r.Branch, r.Modified, r.Engine.Kind, r.Engine.Version, r.Ref, string(r.Digest), r.Platform,
@@ -98,10 +86,10 @@ func (s *Store) insertPackages(ctx context.Context, tx *sql.Tx, record int64, ow
 		n = len(sized)
 		sizes, sized = append(sizes, fmt.Sprintf("(?%d, ?%d, ?%d, CAST(?%d AS BIGINT))", n+1, n+2, n+3, n+4)), append(sized, o.Ecosystem, o.Name, o.Version, visible[o])
 	}
-	if _, err := tx.ExecContext(ctx, s.query(`INSERT INTO owners (ecosystem, name, version) VALUES `+strings.Join(names, ", ")+` ON CONFLICT DO NOTHING`), named...); err != nil {
+	if _, err := tx.ExecContext(ctx, s.db.Query(`INSERT INTO owners (ecosystem, name, version) VALUES `+strings.Join(names, ", ")+` ON CONFLICT DO NOTHING`), named...); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, s.query(fmt.Sprintf(`WITH given (ecosystem, name, version, visible) AS (VALUES %s)
+	_, err := tx.ExecContext(ctx, s.db.Query(fmt.Sprintf(`WITH given (ecosystem, name, version, visible) AS (VALUES %s)
 		INSERT INTO packages (record, owner, visible) SELECT CAST(?%d AS BIGINT), o.id, g.visible
 		FROM given g JOIN owners o ON o.name = g.name AND o.ecosystem = g.ecosystem AND o.version = g.version`, strings.Join(sizes, ", "), len(sized)+1)), append(sized, record)...)
 	return err
@@ -125,32 +113,32 @@ type Query struct {
 // List has the records of a query, the newest first, and how many more there are.
 func (s *Store) List(ctx context.Context, q Query) (rows []whittle.RecordRow, more int64, err error) {
 	where, args := q.where()
-	if err = s.db.QueryRowContext(ctx, s.query(`SELECT count(*) FROM records`+where), args...).Scan(&more); err != nil {
-		return nil, 0, s.failed("reading", err)
+	if err = s.db.SQL.QueryRowContext(ctx, s.db.Query(`SELECT count(*) FROM records`+where), args...).Scan(&more); err != nil {
+		return nil, 0, s.db.Failed("reading", err)
 	}
 	text := `SELECT ` + columns + ` FROM records` + where + ` ORDER BY id DESC`
 	if q.Last > 0 {
 		text += fmt.Sprintf(` LIMIT %d`, q.Last)
 	}
-	found, err := s.db.QueryContext(ctx, s.query(text), args...)
+	found, err := s.db.SQL.QueryContext(ctx, s.db.Query(text), args...)
 	if err != nil {
-		return nil, 0, s.failed("reading", err)
+		return nil, 0, s.db.Failed("reading", err)
 	}
 	defer found.Close()
 	for found.Next() {
 		var r whittle.RecordRow
 		if err := scan(found, &r); err != nil {
-			return nil, 0, s.failed("reading", err)
+			return nil, 0, s.db.Failed("reading", err)
 		}
 		rows = append(rows, r)
 	}
 	if err := found.Err(); err != nil {
-		return nil, 0, s.failed("reading", err)
+		return nil, 0, s.db.Failed("reading", err)
 	}
 	if q.Package != "" {
 		err = s.sizes(ctx, q.Package, rows)
 	}
-	return rows, more - int64(len(rows)), s.failed("reading", err)
+	return rows, more - int64(len(rows)), s.db.Failed("reading", err)
 }
 
 // columns are those of a [whittle.RecordRow], in the order of scan.
@@ -200,7 +188,7 @@ func (s *Store) sizes(ctx context.Context, name string, rows []whittle.RecordRow
 	if len(rows) == 0 {
 		return nil
 	}
-	found, err := s.db.QueryContext(ctx, s.query(`SELECT p.record, p.visible FROM owners o JOIN packages p ON p.owner = o.id WHERE o.name = ?1 AND p.record BETWEEN ?2 AND ?3`),
+	found, err := s.db.SQL.QueryContext(ctx, s.db.Query(`SELECT p.record, p.visible FROM owners o JOIN packages p ON p.owner = o.id WHERE o.name = ?1 AND p.record BETWEEN ?2 AND ?3`),
 		name, rows[len(rows)-1].ID, rows[0].ID)
 	if err != nil {
 		return err
@@ -225,15 +213,15 @@ func (s *Store) sizes(ctx context.Context, name string, rows []whittle.RecordRow
 func (s *Store) Get(ctx context.Context, id int64) (*whittle.Record, error) {
 	r := &whittle.Record{}
 	var packed []byte
-	err := scan(s.db.QueryRowContext(ctx, s.query(`SELECT `+columns+`, parts FROM records WHERE id = ?1`), id), &r.RecordRow, &packed)
+	err := scan(s.db.SQL.QueryRowContext(ctx, s.db.Query(`SELECT `+columns+`, parts FROM records WHERE id = ?1`), id), &r.RecordRow, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("the history in %s has no record %d", s.name, id), "whittle history lists them")
+		return nil, whittle.WithHint(whittle.ErrNotFound.Errorf("the history in %s has no record %d", s.db.Name, id), "whittle history lists them")
 	}
 	if err == nil {
 		err = unpack(packed, r)
 	}
 	if err != nil {
-		return nil, s.failed("reading", err)
+		return nil, s.db.Failed("reading", err)
 	}
 	return r, nil
 }
@@ -253,9 +241,9 @@ type Retention struct {
 func (s *Store) Prune(ctx context.Context, r Retention) (*whittle.Pruned, error) {
 	n, err := s.prune(ctx, r)
 	if err != nil {
-		return nil, s.failed("pruning", err)
+		return nil, s.db.Failed("pruning", err)
 	}
-	return &whittle.Pruned{Schema: whittle.PruneSchema, Database: s.name, Records: n, DryRun: r.Try}, nil
+	return &whittle.Pruned{Schema: whittle.PruneSchema, Database: s.db.Name, Records: n, DryRun: r.Try}, nil
 }
 
 func (s *Store) prune(ctx context.Context, r Retention) (n int64, err error) {
@@ -266,19 +254,19 @@ func (s *Store) prune(ctx context.Context, r Retention) (n int64, err error) {
 	const old = ` FROM records WHERE id IN (
 		SELECT id FROM (SELECT id, at, row_number() OVER (PARTITION BY project, variant ORDER BY id DESC) AS newest FROM records) AS numbered
 		WHERE newest > ?1 AND at < ?2)`
-	err = s.within(ctx, func(tx *sql.Tx) error {
+	err = s.db.Within(ctx, func(tx *sql.Tx) error {
 		if r.Try {
-			return tx.QueryRowContext(ctx, s.query(`SELECT count(*)`+old), r.Keep, before).Scan(&n)
+			return tx.QueryRowContext(ctx, s.db.Query(`SELECT count(*)`+old), r.Keep, before).Scan(&n)
 		}
-		done, err := tx.ExecContext(ctx, s.query(`DELETE`+old), r.Keep, before)
+		done, err := tx.ExecContext(ctx, s.db.Query(`DELETE`+old), r.Keep, before)
 		if err != nil {
 			return err
 		}
 		n, err = done.RowsAffected() // owners stay: they are few, and another process may be about to use one
 		return err
 	})
-	if err == nil && n > 0 && !r.Try && s.file != "" {
-		_, err = s.db.ExecContext(ctx, `VACUUM`) // gives the file's space back
+	if err == nil && n > 0 && !r.Try && s.db.File != "" {
+		_, err = s.db.SQL.ExecContext(ctx, `VACUUM`) // gives the file's space back
 	}
 	return n, err
 }

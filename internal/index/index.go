@@ -86,6 +86,15 @@ func (r *reader) read(ctx context.Context) (*whittle.Index, error) {
 }
 
 func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
+	if known, ok := r.layer.(Indexed); ok {
+		old, cost, err := known.Index(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if old != nil && r.whole(old, cost) {
+			return r.take(old, cost)
+		}
+	}
 	st, err := statOf(ctx, r.layer)
 	if err != nil {
 		return r.readMissing(ctx, whittle.Stat{Size: -1}, nil) // its error is more precise
@@ -94,18 +103,28 @@ func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
 		return r.readPlain(ctx, section, st)
 	}
 	old, cost, cached := r.opts.Cache.Get(r.layer.DiffID())
-	whole := cached && r.opts.keeps(old.KeptBy) && (old.Hashed || r.opts.NoDigests) && cost.within(r.opts.Limits)
-	if whole && r.spent.allows(cost, r.opts.Limits) && r.opts.Cache.proven(ctx, r.layer, st, r.opts.Verify) {
-		var kept int64
-		for _, b := range old.Kept {
-			kept += int64(len(b))
-		}
-		if !r.spent.keep(kept) {
-			old.Kept = nil // the contents can still be read from the layer
-		}
-		return old, r.spent.add(cost, r.opts.Limits)
+	if cached && r.whole(old, cost) && r.opts.Cache.proven(ctx, r.layer, st, r.opts.Verify) {
+		return r.take(old, cost)
 	}
 	return r.readMissing(ctx, st, old)
+}
+
+// whole says whether an index that was made before has all that the options ask for, and
+// whether the limits allow its layer.
+func (r *reader) whole(old *whittle.Index, cost Cost) bool {
+	return r.opts.keeps(old.KeptBy) && (old.Hashed || r.opts.NoDigests) && cost.within(r.opts.Limits) && r.spent.allows(cost, r.opts.Limits)
+}
+
+// take uses an index that was made before.
+func (r *reader) take(old *whittle.Index, cost Cost) (*whittle.Index, error) {
+	var kept int64
+	for _, b := range old.Kept {
+		kept += int64(len(b))
+	}
+	if !r.spent.keep(kept) {
+		old.Kept = nil // the contents can still be read from the layer
+	}
+	return old, r.spent.add(cost, r.opts.Limits)
 }
 
 // readMissing reads a layer and puts its index into the cache. old is a cached

@@ -98,6 +98,18 @@ func (o *Options) index() index.Options {
 	return read
 }
 
+// ReadLayer reads one layer, and gives its index as [index.Decode] reads it: with all that
+// [Read] with these options, or with fewer, needs of it.
+func ReadLayer(ctx context.Context, layer whittle.Layer, o Options) ([]byte, error) {
+	read := o.index()
+	read.Hash, read.Verify = true, true
+	return index.ReadEncoded(ctx, layer, read)
+}
+
+// Version changes with what [ReadLayer] gives of a layer: an index of another version is
+// read anew.
+func (o *Options) Version() string { return index.Version + "-" + o.index().KeepName }
+
 // Merge merges the layers of an image. The limit of the layers' tables bounds
 // the folders, too.
 func Merge(indexes []*whittle.Index, limits index.Limits) (*whittle.Ledger, error) {

@@ -88,8 +88,8 @@ func (b redirectLimit) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.inner.RoundTrip(req)
 }
 
-// newTransport is a transport with the deadlines of connections.
-func newTransport(d Deadlines) *http.Transport {
+// NewTransport is a transport with the deadlines of connections.
+func NewTransport(d Deadlines) *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: d.Connect, KeepAlive: 30 * time.Second}).DialContext,

@@ -73,6 +73,31 @@ func openRepository(ctx context.Context, ref name.Reference, d Deadlines, o Opti
 	return img, nil
 }
 
+// HostOf is the registry of an image's name, which is one without a scheme.
+func HostOf(ref string) (string, error) {
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		return "", badReference(ref, ref)
+	}
+	return parsed.Context().RegistryStr(), nil
+}
+
+// RegistryLayer is a layer of an image in a registry, whose manifest and configuration said
+// before what its blob and its diff ID are: they are not read again. ref is the image's name
+// without a scheme. The errors are those of [Open], and of [whittle.Layer].
+func RegistryLayer(ctx context.Context, ref string, blob whittle.Blob, diffID whittle.Digest, o Options) (whittle.Layer, error) {
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		return nil, badReference(ref, ref)
+	}
+	o.Limits = o.Limits.withDefaults()
+	r, err := login(ctx, parsed.Context(), o.Deadlines.withDefaults(), o, parsed.Context().Scope(transport.PullScope))
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", ref, err)
+	}
+	return blobLayer(r, descriptor{Digest: blob.Digest, Size: blob.Size, MediaType: blob.MediaType}, diffID), nil
+}
+
 // namedRepository is a repository whose named manifest was already read.
 type namedRepository struct {
 	*repository
@@ -102,7 +127,7 @@ func login(ctx context.Context, repo name.Repository, d Deadlines, o Options, sc
 	}
 	inner := o.Transport
 	if inner == nil {
-		inner = newTransport(d)
+		inner = NewTransport(d)
 	}
 	inner = transport.NewRetry(redirectLimit{inner}, transport.WithRetryPredicate(retryable),
 		transport.WithRetryBackoff(transport.Backoff{Duration: d.Retry, Factor: 3, Jitter: 0.1, Steps: 3}),

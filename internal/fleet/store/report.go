@@ -1,0 +1,372 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/fleet"
+)
+
+// ReportOptions say what a report is about.
+type ReportOptions struct {
+	// Scan is one scan; 0 is the last one of each that was asked for.
+	Scan int64
+	// Team is a label of images.
+	Team string
+	// Rows bounds each long list; 0 is all.
+	Rows int
+}
+
+// report makes a report on some scans.
+type report struct {
+	s     *Store
+	o     ReportOptions
+	scans []int64
+	out   *fleet.Report
+}
+
+// maxGrowth is how many scans the growth over time has, of each that was asked for.
+const maxGrowth = 30
+
+// Report is a report on all images of the last scans. The sums are the database's; of the
+// prefixes of layers that images share, it takes memory for each distinct one.
+func (s *Store) Report(ctx context.Context, o ReportOptions) (*fleet.Report, error) {
+	r := &report{s: s, o: o, out: &fleet.Report{Schema: fleet.ReportSchema, Database: s.db.Name, Team: o.Team, Scans: []fleet.Scan{}, Packages: []fleet.Package{}, Sharing: []fleet.Sharing{}, Alone: []fleet.Layer{},
+		Bases: []fleet.Rebase{}, Wasted: []fleet.Waste{}, Teams: []fleet.Team{}, Findings: []fleet.Finding{}, Growth: []fleet.Growth{}, Failed: []fleet.Failure{}}}
+	if err := r.about(ctx); err != nil {
+		return nil, s.failed(err)
+	}
+	for _, part := range []func(context.Context) error{r.totals, r.packages, r.layers, r.bases, r.wasted, r.teams, r.findings, r.growth, r.failures} {
+		if err := part(ctx); err != nil {
+			return nil, s.failed(err)
+		}
+	}
+	return r.out, nil
+}
+
+// about finds the scans that the report is about.
+func (r *report) about(ctx context.Context) error {
+	scans, err := r.s.scans(ctx, r.o.Scan)
+	if err != nil {
+		return err
+	}
+	if len(scans) == 0 && r.o.Scan != 0 {
+		return whittle.WithHint(whittle.ErrNotFound.Errorf("it has no scan %d", r.o.Scan), "whittle fleet status lists those that it has")
+	}
+	if len(scans) == 0 {
+		return whittle.WithHint(whittle.ErrNotFound.Errorf("nothing was scanned"), "whittle fleet scan IMAGE... scans images")
+	}
+	r.out.Scans = scans
+	for _, s := range scans {
+		r.scans = append(r.scans, s.ID)
+	}
+	return nil
+}
+
+// scans are the last scans of each that was asked for, or one.
+func (s *Store) scans(ctx context.Context, one int64) (out []fleet.Scan, err error) {
+	err = s.db.Each(ctx, s.db.SQL, func(scan func(...any) error) error {
+		var x fleet.Scan
+		err := scan(&x.ID, &x.Time, &x.What)
+		out = append(out, x)
+		return err
+	}, `SELECT id, at, what FROM fleet_scans WHERE CASE WHEN ?1 = 0 THEN id IN (SELECT max(id) FROM fleet_scans GROUP BY what) ELSE id = ?1 END ORDER BY id`, one)
+	for i := range out {
+		if err != nil {
+			return nil, err
+		}
+		var p Progress
+		p, err = s.counts(ctx, out[i].ID)
+		out[i].Names, out[i].Open, out[i].Failed = p.Names, p.Open, p.Failed
+	}
+	return out, err
+}
+
+// in is the condition that a column is one of the report's scans.
+func (r *report) in(column string) string {
+	return column + " IN (" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.scans)), ", "), "[]") + ")"
+}
+
+// current are the distinct images with figures, and how often each part is in them.
+func (r *report) current() string {
+	return `WITH cur AS (SELECT DISTINCT i.id AS image FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE ` + r.in("n.scan") + ` AND i.state = '` + done + `'),
+		uses AS (SELECT l.part AS part, min(l.blob) AS blob, count(*) AS n FROM fleet_image_layers l JOIN cur ON cur.image = l.image GROUP BY l.part) `
+}
+
+func (r *report) limit() string {
+	if r.o.Rows <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" LIMIT %d", r.o.Rows)
+}
+
+func (r *report) one(ctx context.Context, query string, to ...any) error {
+	return r.s.db.SQL.QueryRowContext(ctx, r.s.db.Query(query)).Scan(to...)
+}
+
+func (r *report) totals(ctx context.Context) error {
+	t := &r.out.Totals
+	if err := r.one(ctx, `SELECT count(*) FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE `+r.in("n.scan")+` AND i.state = '`+done+`'`, &t.Names); err != nil {
+		return err
+	}
+	err := r.one(ctx, r.current()+`SELECT count(*), COALESCE(sum(i.size), 0), COALESCE(sum(i.wasted), 0), COALESCE(sum(i.download), 0) FROM cur JOIN fleet_images i ON i.id = cur.image`,
+		&t.Images, &t.Each.Size, &t.Each.Wasted, &t.Each.Download)
+	if err != nil {
+		return err
+	}
+	return r.one(ctx, r.current()+`, distinct_layers AS (SELECT p.layer, max(p.size) AS size, max(p.wasted) AS wasted, min(b.size) AS download
+		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob GROUP BY p.layer)
+		SELECT count(*), COALESCE(sum(size), 0), COALESCE(sum(wasted), 0), COALESCE(sum(download), 0) FROM distinct_layers`, &t.Layers, &t.Once.Size, &t.Once.Wasted, &t.Once.Download)
+}
+
+// packaged says that an owner is a package: no instruction, and not the application's files.
+const packaged = `o.ecosystem NOT IN ('instruction', 'app')`
+
+func (r *report) packages(ctx context.Context) error {
+	// A layer whose files belong to one version in some images and to another one in others has
+	// its bytes once for the name, and once for each version.
+	sums := r.current() + `, owned AS (SELECT o.id, o.ecosystem, o.name, o.version, p.layer, u.part, u.n, po.visible
+		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_owners po ON po.part = p.id JOIN fleet_owners o ON o.id = po.owner WHERE ` + packaged + `),
+		owner_layer AS (SELECT id, ecosystem, name, version, max(visible) AS once, sum(visible * n) AS each FROM owned GROUP BY id, ecosystem, name, version, layer),
+		by_owner AS (SELECT id, ecosystem, name, version, sum(once) AS once, sum(each) AS each FROM owner_layer GROUP BY id, ecosystem, name, version),
+		name_part AS (SELECT ecosystem, name, layer, n, sum(visible) AS visible FROM owned GROUP BY ecosystem, name, layer, part, n),
+		name_layer AS (SELECT ecosystem, name, max(visible) AS once, sum(visible * n) AS each FROM name_part GROUP BY ecosystem, name, layer),
+		by_name AS (SELECT ecosystem, name, sum(once) AS once, sum(each) AS each FROM name_layer GROUP BY ecosystem, name) `
+	if err := r.one(ctx, sums+`SELECT count(*) FROM by_name`, &r.out.MorePackages); err != nil {
+		return err
+	}
+	// The versions of the first names come with them: one query for all.
+	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var p fleet.Package
+		var v fleet.Version
+		if err := scan(&p.Ecosystem, &p.Name, &p.Once, &p.Each, &v.Version, &v.Once, &v.Each); err != nil {
+			return err
+		}
+		if n := len(r.out.Packages); n == 0 || r.out.Packages[n-1].Name != p.Name || r.out.Packages[n-1].Ecosystem != p.Ecosystem {
+			r.out.Packages = append(r.out.Packages, p)
+		}
+		last := &r.out.Packages[len(r.out.Packages)-1]
+		last.Versions = append(last.Versions, v)
+		return nil
+	}, sums+`, first AS (SELECT * FROM by_name ORDER BY once DESC, name, ecosystem`+r.limit()+`)
+		SELECT f.ecosystem, f.name, f.once, f.each, o.version, o.once, o.each FROM first f JOIN by_owner o ON o.name = f.name AND o.ecosystem = f.ecosystem
+		ORDER BY f.once DESC, f.name, f.ecosystem, o.once DESC, o.version`)
+	if err != nil {
+		return err
+	}
+	r.out.MorePackages -= int64(len(r.out.Packages))
+	for i := range r.out.Packages {
+		if err := r.images(ctx, &r.out.Packages[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// images counts the images that have a package, and each of its versions.
+func (r *report) images(ctx context.Context, p *fleet.Package) error {
+	from := r.current() + `SELECT %s FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN cur ON cur.image = l.image
+		WHERE o.name = ?1 AND o.ecosystem = ?2 %s`
+	row := r.s.db.SQL.QueryRowContext(ctx, r.s.db.Query(fmt.Sprintf(from, "count(DISTINCT l.image)", "")), p.Name, p.Ecosystem)
+	if err := row.Scan(&p.Images); err != nil {
+		return err
+	}
+	counts := map[string]int64{}
+	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var version string
+		var n int64
+		err := scan(&version, &n)
+		counts[version] = n
+		return err
+	}, fmt.Sprintf(from, "o.version, count(DISTINCT l.image)", "GROUP BY o.version"), p.Name, p.Ecosystem)
+	for i := range p.Versions {
+		p.Versions[i].Images = counts[p.Versions[i].Version]
+	}
+	return err
+}
+
+// shares are the bounds of [fleet.Sharing].
+var shares = [][2]int64{{1, 1}, {2, 9}, {10, 99}, {100, 999}, {1000, 0}}
+
+func (r *report) layers(ctx context.Context) error {
+	layers := r.current() + `, by_layer AS (SELECT p.layer, max(p.size) AS size, min(b.size) AS download, sum(u.n) AS n, min(u.part) AS part
+		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob GROUP BY p.layer) `
+	for _, bounds := range shares {
+		x := fleet.Sharing{From: bounds[0], To: bounds[1]}
+		condition := fmt.Sprintf("n >= %d", x.From)
+		if x.To > 0 {
+			condition += fmt.Sprintf(" AND n <= %d", x.To)
+		}
+		if err := r.one(ctx, layers+`SELECT count(*), COALESCE(sum(size), 0), COALESCE(sum(size * n), 0) FROM by_layer WHERE `+condition, &x.Layers, &x.Once, &x.Each); err != nil {
+			return err
+		}
+		r.out.Sharing = append(r.out.Sharing, x)
+	}
+	return r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var l fleet.Layer
+		err := scan(&l.DiffID, &l.Size, &l.Download, &l.Images, &l.Example)
+		r.out.Alone = append(r.out.Alone, l)
+		return err
+	}, layers+`SELECT x.diff_id, b.size, b.download, b.n, (SELECT min(i.place) FROM fleet_image_layers l JOIN cur ON cur.image = l.image JOIN fleet_images i ON i.id = l.image WHERE l.part = b.part)
+		FROM by_layer b JOIN fleet_layers x ON x.id = b.layer WHERE b.n = 1 AND b.size > 0 ORDER BY b.size DESC, x.diff_id`+r.limit())
+}
+
+func (r *report) wasted(ctx context.Context) error {
+	return r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var w fleet.Waste
+		err := scan(&w.Cause, &w.Once, &w.Each, &w.Files)
+		r.out.Wasted = append(r.out.Wasted, w)
+		return err
+	}, r.current()+`, by_layer AS (SELECT w.cause, p.layer, max(w.bytes) AS once, sum(w.bytes * u.n) AS each, max(w.files) AS files
+		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_wastes w ON w.part = p.id GROUP BY w.cause, p.layer)
+		SELECT cause, sum(once), sum(each), sum(files) FROM by_layer GROUP BY cause ORDER BY sum(once) DESC, cause`)
+}
+
+func (r *report) teams(ctx context.Context) error {
+	if r.o.Team == "" {
+		return nil
+	}
+	label, key := `COALESCE(CAST(i.labels AS json) ->> CAST(?1 AS TEXT), '')`, r.o.Team
+	if r.s.db.File != "" {
+		if strings.ContainsAny(key, `"\`) {
+			return whittle.ErrUsage.Errorf("the label %q has a quotation mark or a backslash", key)
+		}
+		label, key = `COALESCE(json_extract(i.labels, ?1), '')`, `$."`+key+`"`
+	}
+	teams := r.current() + `, team AS (SELECT cur.image, ` + label + ` AS name FROM cur JOIN fleet_images i ON i.id = cur.image) `
+	at := map[string]int{}
+	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		t := fleet.Team{Causes: []fleet.TeamWaste{}}
+		err := scan(&t.Name, &t.Images, &t.Size, &t.Wasted)
+		at[t.Name] = len(r.out.Teams)
+		r.out.Teams = append(r.out.Teams, t)
+		return err
+	}, teams+`SELECT team.name, count(*), sum(i.size), sum(i.wasted) FROM team JOIN fleet_images i ON i.id = team.image GROUP BY team.name ORDER BY sum(i.wasted) DESC, team.name`, key)
+	if err != nil {
+		return err
+	}
+	return r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var name string
+		var w fleet.TeamWaste
+		err := scan(&name, &w.Cause, &w.Bytes)
+		t := &r.out.Teams[at[name]]
+		t.Causes = append(t.Causes, w)
+		return err
+	}, teams+`SELECT team.name, w.cause, sum(w.bytes) FROM team JOIN fleet_image_layers l ON l.image = team.image JOIN fleet_part_wastes w ON w.part = l.part
+		GROUP BY team.name, w.cause ORDER BY team.name, sum(w.bytes) DESC, w.cause`, key)
+}
+
+func (r *report) findings(ctx context.Context) error {
+	found := r.current() + `, by_layer AS (SELECT f.finding, max(f.low) AS low, max(f.high) AS high, sum(f.low) AS each_low, sum(f.high) AS each_high, count(*) AS images, min(f.image) AS image
+		FROM fleet_image_findings f JOIN cur ON cur.image = f.image GROUP BY f.finding, COALESCE(f.layer, -f.image)),
+		by_finding AS (SELECT finding, sum(low) AS low, sum(high) AS high, sum(each_low) AS each_low, sum(each_high) AS each_high, sum(images) AS images, min(image) AS image FROM by_layer GROUP BY finding) `
+	if err := r.one(ctx, found+`SELECT count(*) FROM by_finding`, &r.out.MoreFindings); err != nil {
+		return err
+	}
+	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var f fleet.Finding
+		err := scan(&f.Rule, &f.Fingerprint, &f.Message, &f.Advice, &f.Images, &f.Once.Low, &f.Once.High, &f.Each.Low, &f.Each.High, &f.Example)
+		r.out.Findings = append(r.out.Findings, f)
+		return err
+	}, found+`SELECT f.rule, f.fingerprint, f.message, f.advice, b.images, b.low, b.high, b.each_low, b.each_high, i.place
+		FROM by_finding b JOIN fleet_findings f ON f.id = b.finding JOIN fleet_images i ON i.id = b.image ORDER BY b.low + b.high DESC, b.images DESC, f.fingerprint`+r.limit())
+	r.out.MoreFindings -= int64(len(r.out.Findings))
+	return err
+}
+
+func (r *report) growth(ctx context.Context) error {
+	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		var g fleet.Growth
+		err := scan(&g.Scan, &g.Time, &g.What)
+		r.out.Growth = append(r.out.Growth, g)
+		return err
+	}, `SELECT id, at, what FROM (SELECT s.*, row_number() OVER (PARTITION BY what ORDER BY id DESC) AS newest FROM fleet_scans s WHERE what IN (SELECT what FROM fleet_scans WHERE `+r.in("id")+`)) AS numbered
+		WHERE newest <= ?1 ORDER BY what, id`, maxGrowth)
+	for i := range r.out.Growth {
+		if err != nil {
+			break
+		}
+		g := &r.out.Growth[i]
+		at := report{s: r.s, scans: []int64{g.Scan}, out: &fleet.Report{}}
+		err = at.totals(ctx)
+		g.Images, g.Layers, g.Once, g.Each = at.out.Totals.Images, at.out.Totals.Layers, at.out.Totals.Once.Size, at.out.Totals.Each.Size
+	}
+	return err
+}
+
+func (r *report) failures(ctx context.Context) (err error) {
+	r.out.Failed, err = r.s.failures(ctx, r.in("n.scan"), r.limit())
+	return err
+}
+
+func (s *Store) failures(ctx context.Context, where, limit string) ([]fleet.Failure, error) {
+	out := []fleet.Failure{}
+	err := s.db.Each(ctx, s.db.SQL, func(scan func(...any) error) error {
+		var f fleet.Failure
+		err := scan(&f.Name, &f.Error, &f.Hint)
+		out = append(out, f)
+		return err
+	}, `SELECT DISTINCT n.name, CASE WHEN n.error <> '' THEN n.error ELSE i.error END, CASE WHEN n.error <> '' THEN n.hint ELSE i.hint END
+		FROM fleet_names n LEFT JOIN fleet_images i ON i.id = n.image WHERE `+where+` AND (n.error <> '' OR i.state = '`+failed+`') ORDER BY 1`+limit)
+	return out, err
+}
+
+// Find has the images of the last scans that have a package; version is empty for any.
+func (s *Store) Find(ctx context.Context, name, version string, o ReportOptions) (*fleet.Found, error) {
+	r := &report{s: s, o: o, out: &fleet.Report{}}
+	if err := r.about(ctx); err != nil {
+		return nil, s.failed(err)
+	}
+	out := &fleet.Found{Schema: fleet.FoundSchema, Database: s.db.Name, Package: name, Version: version, Rows: []fleet.Hit{}}
+	// As names of packages are compared: https://packaging.python.org/en/latest/specifications/name-normalization/
+	same := func(of string) string { return `lower(replace(replace(` + of + `, '_', '-'), '.', '-'))` }
+	hits := r.current() + `, hits AS (SELECT n.name AS named, i.digest, o.ecosystem, o.name, o.version, sum(po.visible) AS visible
+		FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN cur ON cur.image = l.image
+		JOIN fleet_images i ON i.id = l.image JOIN (SELECT DISTINCT image, name FROM fleet_names WHERE ` + r.in("scan") + `) n ON n.image = i.id
+		WHERE ` + packaged + ` AND ` + same("o.name") + ` = ` + same("CAST(?1 AS TEXT)") + ` AND (o.version = ?2 OR ?2 = '') GROUP BY n.name, i.digest, o.ecosystem, o.name, o.version) `
+	if err := s.db.SQL.QueryRowContext(ctx, s.db.Query(hits+`SELECT count(*) FROM hits`), name, version).Scan(&out.More); err != nil {
+		return nil, s.failed(err)
+	}
+	err := s.db.Each(ctx, s.db.SQL, func(scan func(...any) error) error {
+		var h fleet.Hit
+		err := scan(&h.Name, &h.Digest, &h.Owner.Ecosystem, &h.Owner.Name, &h.Owner.Version, &h.Visible)
+		out.Rows = append(out.Rows, h)
+		return err
+	}, hits+`SELECT named, digest, ecosystem, name, version, visible FROM hits ORDER BY named, ecosystem, version`+r.limit(), name, version)
+	out.More -= int64(len(out.Rows))
+	return out, s.failed(err)
+}
+
+// Status is how far the last scans are, and what the database holds.
+func (s *Store) Status(ctx context.Context, rows int) (*fleet.Status, error) {
+	out := &fleet.Status{Schema: fleet.StatusSchema, Database: s.db.Name, Scans: []fleet.Scan{}, Failed: []fleet.Failure{}}
+	scans, err := s.scans(ctx, 0)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	r := &report{s: s, o: ReportOptions{Rows: rows}}
+	for _, x := range scans {
+		r.scans = append(r.scans, x.ID)
+	}
+	if out.Scans = append(out.Scans, scans...); len(scans) > 0 {
+		if out.Failed, err = s.failures(ctx, r.in("n.scan"), r.limit()); err != nil {
+			return nil, s.failed(err)
+		}
+	}
+	missing, err := s.Missing(ctx, nil, 0)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	out.Layers = int64(len(missing))
+	if out.Workers, err = s.Workers(ctx); err != nil {
+		return nil, err
+	}
+	u, err := s.Usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Bytes, out.Indexes, out.LayerBytes = u.Bytes, u.Indexes, u.LayerBytes
+	return out, nil
+}
