@@ -106,7 +106,7 @@ func (f *inflater) dynamicHeader() error {
 		lengths[precodeOrder[i]] = uint8(f.take(3))
 	}
 	var table [1 << 7]uint32
-	if err := buildTable(table[:], 7, lengths[:], precodeEntry); err != nil {
+	if err := buildTable(table[:], 7, lengths[:], precodeEntries); err != nil {
 		return err
 	}
 	for i := 0; i < literals+distances; {
@@ -159,11 +159,11 @@ func (f *inflater) codeLength(table *[1 << 7]uint32, i, total int) (n int, err e
 
 // tables makes the tables of a block from the lengths that were read.
 func (f *inflater) tables(literals, distances int) error {
-	if err := buildTable(f.literals[:], literalBits, f.lengths[:literals], literalEntry); err != nil {
+	if err := buildTable(f.literals[:], literalBits, f.lengths[:literals], literalEntries); err != nil {
 		return err
 	}
 	f.state = (*inflater).codes
-	return buildTable(f.distances[:], distanceBits, f.lengths[literals:literals+distances], distanceEntry)
+	return buildTable(f.distances[:], distanceBits, f.lengths[literals:literals+distances], distanceEntries)
 }
 
 // codes decodes a block until it ends or the output is full. Its loop keeps all
@@ -183,27 +183,27 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 	literals, distances := &f.literals, &f.distances
 	done, bad := false, false
 	reg |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-	pos += (63 - count) >> 3
+	pos += 7 - count>>3&7
 	count |= 56
 	e := literals[reg&(1<<literalBits-1)]
 	for pos <= limit && pos < inSize+inPadding-inMargin && top < outSize-outMargin {
 		if e&isLiteral != 0 {
 			reg >>= e & 63
-			count -= uint(e & 63)
+			count -= uint(e)
 			out[top] = byte(e >> 16)
 			e = literals[reg&(1<<literalBits-1)]
 			if e&isLiteral != 0 {
 				reg >>= e & 63
-				count -= uint(e & 63)
+				count -= uint(e)
 				out[top+1] = byte(e >> 16)
 				e = literals[reg&(1<<literalBits-1)]
 				if e&isLiteral != 0 {
 					reg >>= e & 63
-					count -= uint(e & 63)
+					count -= uint(e)
 					out[top+2] = byte(e >> 16)
 					top += 3
 					reg |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-					pos += (63 - count) >> 3
+					pos += 7 - count>>3&7
 					count |= 56
 					e = literals[reg&(1<<literalBits-1)]
 					continue
@@ -220,11 +220,11 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 				e = literals[(e>>16+uint32(reg)&(1<<(e>>8&15)-1))&(literalTable-1)]
 				if e&isLiteral != 0 {
 					reg >>= e & 63
-					count -= uint(e & 63)
+					count -= uint(e)
 					out[top] = byte(e >> 16)
 					top++
 					reg |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-					pos += (63 - count) >> 3
+					pos += 7 - count>>3&7
 					count |= 56
 					e = literals[reg&(1<<literalBits-1)]
 					continue
@@ -233,7 +233,7 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 			if e&isSpecial != 0 {
 				if done = e&isEnd != 0; done {
 					reg >>= e & 63
-					count -= uint(e & 63)
+					count -= uint(e)
 				}
 				bad = !done
 				break
@@ -241,10 +241,10 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 		}
 		end := top + uint(e>>16) + uint(reg&(1<<(e&63)-1)>>(e>>8&15))
 		reg >>= e & 63
-		count -= uint(e & 63)
+		count -= uint(e)
 
 		reg |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-		pos += (63 - count) >> 3
+		pos += 7 - count>>3&7
 		count |= 56
 		e = distances[reg&(1<<distanceBits-1)]
 		if e&isSpecial != 0 {
@@ -260,23 +260,32 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 		}
 		distance := uint(e>>16) + uint(reg&(1<<(e&63)-1)>>(e>>8&15))
 		reg >>= e & 63
-		count -= uint(e & 63)
+		count -= uint(e)
 		if distance > top-low {
 			bad = true
 			break
 		}
 		from := top - distance
 		reg |= binary.LittleEndian.Uint64(in[pos:]) << (count & 63)
-		pos += (63 - count) >> 3
+		pos += 7 - count>>3&7
 		count |= 56
 		e = literals[reg&(1<<literalBits-1)] // loaded while the match is copied
-		if distance >= 8 {
-			for top < end {
-				binary.LittleEndian.PutUint64(out[top:], binary.LittleEndian.Uint64(out[from:]))
-				top += 8
-				from += 8
+		switch {
+		case distance >= 8:
+			// Most matches have 24 bytes or less: their copy has no branch that depends on
+			// the length.
+			to, of := out[top:top+24], out[from:from+24]
+			binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(of))
+			binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(of[8:]))
+			binary.LittleEndian.PutUint64(to[16:], binary.LittleEndian.Uint64(of[16:]))
+			for top, from = top+24, from+24; top < end; top, from = top+8, from+8 {
+				binary.LittleEndian.PutUint64(out[top:top+8], binary.LittleEndian.Uint64(out[from:from+8]))
 			}
-		} else {
+		case distance == 1: // a run of one byte
+			for word := uint64(out[from]) * 0x0101010101010101; top < end; top += 8 {
+				binary.LittleEndian.PutUint64(out[top:top+8], word)
+			}
+		default:
 			for top < end {
 				out[top] = out[from]
 				top++
@@ -286,7 +295,7 @@ func (f *inflater) codes() error { //nolint:gocognit,funlen // the inner loop: c
 		top = end
 	}
 	start := f.top
-	f.pos, f.top, f.bits, f.count = int(pos), int(top), reg, count
+	f.pos, f.top, f.bits, f.count = int(pos), int(top), reg, count&63
 	switch {
 	case f.overrun():
 		f.top = start // what was decoded from zeros after the end is not data

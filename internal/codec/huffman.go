@@ -70,41 +70,66 @@ func coded(entry uint32, length uint) uint32 {
 	return entry + uint32(length)<<8 + uint32(length)
 }
 
-// buildTable fills a table from the lengths of the codes. Like zlib it accepts a
-// single code of one bit; other incomplete codes are an error.
-func buildTable(table []uint32, indexBits uint, lengths []uint8, entry func(symbol int) uint32) error {
-	for i := range table {
-		table[i] = invalid
+// The entries of all symbols, by the kind of code.
+var literalEntries, distanceEntries, precodeEntries = entries(maxLitCodes, literalEntry), entries(maxDistCodes, distanceEntry), entries(19, precodeEntry)
+
+// noCodes is the first part of a table without codes.
+var noCodes = func() (t [1 << literalBits]uint32) {
+	for i := range t {
+		t[i] = invalid
 	}
-	var count, next [maxCodeLength + 1]uint
-	longest := uint(0)
+	return t
+}()
+
+func entries(n int, entry func(symbol int) uint32) []uint32 {
+	all := make([]uint32, n)
+	for symbol := range all {
+		all[symbol] = entry(symbol)
+	}
+	return all
+}
+
+// buildTable fills a table from the lengths of the codes of symbols with these entries.
+// Like zlib it accepts a single code of one bit; other incomplete codes are an error.
+func buildTable(table []uint32, indexBits uint, lengths []uint8, entries []uint32) error {
+	var count [maxCodeLength + 1]uint
 	for _, l := range lengths {
-		if l > 0 {
-			count[l]++
-			longest = max(longest, uint(l))
-		}
+		count[l&maxCodeLength]++
 	}
+	count[0] = 0
+	longest := uint(maxCodeLength)
+	for longest > 0 && count[longest] == 0 {
+		longest--
+	}
+	var next, first [maxCodeLength + 2]uint // the next code of each length, and its first place in order
 	code := uint(0)
 	for l := uint(1); l <= longest; l++ {
 		code <<= 1
 		next[l] = code
 		code += count[l]
+		first[l+1] = first[l] + count[l]
 	}
 	if longest > 0 && code != 1<<longest && !(code == 1 && longest == 1) {
 		return errDeflate
+	}
+	copy(table[:1<<indexBits], noCodes[:])
+	var order [maxLitCodes]uint16 // the symbols by the length of their codes
+	at := first
+	for symbol, l := range lengths {
+		if l > 0 {
+			order[at[l]] = uint16(symbol)
+			at[l]++
+		}
 	}
 	free := uint(1) << indexBits
 	// Codes with the same prefix are consecutive, the longest last. Starting with
 	// the longest gives each second table the right size.
 	for l := longest; l > 0; l-- {
-		for symbol, have := range lengths {
-			if uint(have) != l {
-				continue
-			}
-			at := uint(bits.Reverse16(uint16(next[l]))) >> (16 - l)
+		for _, symbol := range order[first[l]:at[l]] {
+			code := uint(bits.Reverse16(uint16(next[l]))) >> (16 - l)
 			next[l]++
 			var err error
-			if free, err = place(table, indexBits, at, l, entry(symbol), free); err != nil {
+			if free, err = place(table, indexBits, code, l, entries[symbol], free); err != nil {
 				return err
 			}
 		}

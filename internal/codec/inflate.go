@@ -47,8 +47,8 @@ const (
 	windowSize = 32 << 10
 	outSize    = windowSize + 256<<10
 	// outMargin is what a turn of the decoding loop may write: literals, a
-	// match of 258 bytes, and the rest of its last word.
-	outMargin = 4 + 258 + 8
+	// match of 258 bytes, and the rest of its last word, or of its first three.
+	outMargin = 4 + 258 + 24
 )
 
 var errDeflate = errors.New("invalid DEFLATE data")
