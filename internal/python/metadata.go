@@ -47,26 +47,30 @@ const (
 // eachHeader calls each with every mail header, its name in small letters. A
 // line that begins with space goes on with the one before.
 func eachHeader(b []byte, each func(key, value string)) {
-	key, value := "", ""
+	key := ""
+	var value strings.Builder
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" {
 			break
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if len(value) < maxField { // longer is a description, which nobody asks for
-				value += " " + strings.TrimSpace(line)
+			if value.Len() < maxField { // longer is a description, which nobody asks for
+				value.WriteByte(' ')
+				value.WriteString(strings.TrimSpace(line))
 			}
 			continue
 		}
 		if key != "" {
-			each(key, value)
+			each(key, value.String())
 		}
 		k, v, _ := strings.Cut(line, ":")
-		key, value = strings.ToLower(strings.TrimSpace(k)), strings.TrimSpace(v)
+		key = strings.ToLower(strings.TrimSpace(k))
+		value.Reset()
+		value.WriteString(strings.TrimSpace(v))
 	}
 	if key != "" {
-		each(key, value)
+		each(key, value.String())
 	}
 }
 
