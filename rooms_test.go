@@ -119,9 +119,10 @@ var allowed = map[string][]string{
 	"table":                  {},
 	"timeline":               {"audit", "gate", "git", "history", "host", "lab", "outdir", "project"},
 	"draft":                  {"audit", "dockerfile", "ledger", "patch"},
-	"serve":                  {"audit", "draft", "host", "outdir", "output", "patch", "project", "report", "report/html", "report/jsontext", "report/page", "static", "view"},
+	"serve":                  {"audit", "draft", "host", "lab", "outdir", "output", "patch", "progress", "project", "report", "report/html", "report/jsontext", "report/page", "serve/jobs", "static", "view"},
+	"serve/jobs":             {},
 	"output":                 {"audit", "commandline", "flagvalue", "host", "patch", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
-	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace", "serve"},
+	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace", "serve", "serve/jobs"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
 	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web", "serve"},
 }

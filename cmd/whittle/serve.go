@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -22,6 +25,8 @@ named, those of the projects' studies and of the local engine, and any other by
 its name. It compares images, simulates them without some of their files, and shows
 what is in a file. Beside the image of a project's Dockerfile is an editor: advice and
 predicted size follow what is typed; nothing is written unless the page is told to.
+Fixes are proven as fix --verify does it, one build at a time, while the page shows
+what it prints. Jobs wait in a queue, and survive a restart.
 
   whittle serve .
   whittle serve app:1.0 app:1.1 --listen 127.0.0.1:8080
@@ -55,10 +60,14 @@ figures of the server for Prometheus. Ctrl-C ends it.`,
 			if a.offline {
 				o.Local = nil
 			}
+			if o.State, err = a.jobsFolder(); err != nil {
+				return err
+			}
 			s, err := serve.New(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
+			defer s.Close()
 			l, err := serve.Listen(cmd.Context(), listen)
 			if err != nil {
 				return err
@@ -69,4 +78,10 @@ figures of the server for Prometheus. Ctrl-C ends it.`,
 	}
 	cmd.Flags().Var(&listen, "listen", "the address of this machine to listen on; port 0 is a free one")
 	return cmd
+}
+
+// jobsFolder is where jobs are kept: in the cache, or for the time of the process.
+func (a *app) jobsFolder() (string, error) {
+	dir, err := a.cache()
+	return filepath.Join(cmp.Or(dir, os.TempDir()), "serve"), err
 }

@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/pypi"
 	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/serve"
+	"whittle.dev/whittle/internal/serve/jobs"
 	"whittle.dev/whittle/internal/source"
 	"whittle.dev/whittle/internal/trace"
 )
@@ -83,6 +84,8 @@ func Bounds() []Bound {
 		{ofPage, "a form that is sent", inUnits(serve.MaxBody), ""},
 		{ofPage, "what is shown of a file", inUnits(serve.MaxShow), ""},
 		{ofPage, "a file that is given whole", inUnits(serve.MaxFile), ""},
+		{ofPage, "the log of a job", inUnits(jobs.MaxLog), ""},
+		{ofPage, "jobs that have ended and are kept", whittle.Thousands(jobs.MostKept), ""},
 		{ofPage, "images that are compared at once", whittle.Thousands(serve.MaxCompared), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},

@@ -43,4 +43,18 @@
     form.elements.text.addEventListener('input', () => { clearTimeout(wait); wait = setTimeout(follow, 120); });
     advice.addEventListener('click', e => { const to = e.target.value || ''; if (to.startsWith('apply ')) { e.preventDefault(); follow(to); } });
   }
+  // A job that goes on sends its lines. When it ends, the page has its result.
+  const log = document.querySelector('#log[data-job]');
+  if (log) {
+    const stream = new EventSource('events?' + new URLSearchParams({id: log.dataset.job, from: log.dataset.from}));
+    stream.addEventListener('line', e => {
+      const end = log.scrollTop + log.clientHeight >= log.scrollHeight - 30;
+      log.append(e.data + '\n');
+      if (end) log.scrollTop = log.scrollHeight;
+    });
+    stream.addEventListener('state', e => {
+      document.querySelector('#state').textContent = e.data;
+      if (!['queued', 'running'].includes(e.data)) { stream.close(); location.reload(); }
+    });
+  }
 }

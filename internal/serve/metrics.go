@@ -87,6 +87,13 @@ func (s *Server) writeMetrics(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintf(&b, "whittle_build_info{version=%q} 1\n", page.Plain(s.o.Version))
 	family("whittle_serve_refused_total", "counter", "Requests without the token, or for another host.")
 	fmt.Fprintf(&b, "whittle_serve_refused_total %d\n", s.metrics.refused.Load())
+	if q := s.proofs.queue; q != nil {
+		family("whittle_serve_jobs", "gauge", "The jobs that are kept, by their state.")
+		count := q.Count()
+		for _, status := range slices.Sorted(maps.Keys(count)) {
+			fmt.Fprintf(&b, "whittle_serve_jobs{status=%q} %d\n", status, count[status])
+		}
+	}
 	s.metrics.mu.Lock()
 	defer s.metrics.mu.Unlock()
 	family("whittle_serve_request_seconds", "summary", "How long answers took, by what was asked and the status.")

@@ -38,6 +38,8 @@ func (s *Server) questions() []question {
 		{"GET", "file", false, s.file},
 		{"GET", "edit", false, s.edit},
 		{"POST", "edit", false, s.change},
+		{"GET", "jobs", true, s.proofs.jobList},
+		{"GET", "job", true, s.proofs.job},
 	}
 }
 
@@ -100,24 +102,26 @@ func values(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 // page answers a question as a page.
 func (s *Server) page(q question) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, code := s.answer(w, r, q)
-		if p == nil {
-			return
+		if p, code := s.answer(w, r, q); p != nil {
+			s.writePage(w, p, code)
 		}
-		err := s.around(p)
-		var out bytes.Buffer
-		if err == nil {
-			err = output.WriteHTML(&out, p)
-		}
-		if err != nil {
-			http.Error(w, "writing the page failed", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Security-Policy", html.Policy(p.Live)+"; frame-ancestors 'none'")
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(code)
-		_, _ = w.Write(out.Bytes())
 	})
+}
+
+func (s *Server) writePage(w http.ResponseWriter, p *html.Page, code int) {
+	var out bytes.Buffer
+	err := s.around(p)
+	if err == nil {
+		err = output.WriteHTML(&out, p)
+	}
+	if err != nil {
+		http.Error(w, "writing the page failed", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", html.Policy(p.Live)+"; frame-ancestors 'none'")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(out.Bytes())
 }
 
 // asJSON answers a question with its value alone.

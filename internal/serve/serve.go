@@ -9,11 +9,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/lab"
+	"whittle.dev/whittle/internal/serve/jobs"
 )
 
 // Options say what is shown.
@@ -26,6 +31,10 @@ type Options struct {
 	Images, Projects []string
 	// Local lists the images that an engine on this machine has; nil lists none.
 	Local func(ctx context.Context) ([]string, error)
+	// State is the folder where jobs are kept.
+	State string
+	// Verify proves fixes; nil is [lab.Fix].
+	Verify Verify
 	// Version is whittle's.
 	Version string
 }
@@ -40,6 +49,7 @@ type Server struct {
 	images  images
 	// writing is held while a file of a project is written.
 	writing sync.Mutex
+	proofs  verifier
 }
 
 // readers is how many images are read at a time: each takes memory, and all cores.
@@ -54,7 +64,38 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		}
 		img.Close()
 	}
-	return &Server{o: o, token: newToken(), reading: make(chan struct{}, readers)}, nil
+	if o.Verify == nil {
+		o.Verify = lab.Fix
+	}
+	s := &Server{o: o, token: newToken(), reading: make(chan struct{}, readers)}
+	s.proofs = verifier{o: &s.o, writing: &s.writing}
+	if len(o.Projects) == 0 {
+		return s, nil
+	}
+	var err error
+	s.proofs.queue, err = jobs.Open(filepath.Join(o.State, folderOf(o.Projects)), o.Env.Time, s.proofs.verify)
+	return s, err
+}
+
+// folderOf is the name of the folder of some projects' jobs.
+func folderOf(projects []string) string {
+	var all []string
+	for _, dir := range projects {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+		all = append(all, dir)
+	}
+	slices.Sort(all)
+	return whittle.DigestOf([]byte(strings.Join(all, "\x00"))).Hex()[:16]
+}
+
+// Close lets another process serve the same projects.
+func (s *Server) Close() error {
+	if s.proofs.queue == nil {
+		return nil
+	}
+	return s.proofs.queue.Close()
 }
 
 // URL is the address of the page with its token, once it is listened on.
@@ -71,6 +112,10 @@ func (s *Server) Handler(at net.Addr) http.Handler {
 	}
 	mux.Handle("POST /draft", s.measured("draft", http.HandlerFunc(s.draftPart)))
 	mux.Handle("POST /api/draft", s.measured("api/draft", s.asJSON(question{ask: s.draft})))
+	mux.Handle("POST /verify", s.measured("verify", s.action(s.proofs.startVerify)))
+	mux.Handle("POST /cancel", s.measured("cancel", s.action(s.proofs.cancel)))
+	mux.Handle("POST /write", s.measured("write", s.action(s.proofs.writeResult)))
+	mux.Handle("GET /events", http.HandlerFunc(s.proofs.events))
 	mux.Handle("GET /api/file", s.measured("api/file", http.HandlerFunc(s.fileBytes)))
 	mux.Handle("GET /metrics", http.HandlerFunc(s.writeMetrics))
 	return newGuard(s.token, at, func(string) { s.metrics.refused.Add(1) }, mux)
@@ -93,13 +138,21 @@ func Listen(ctx context.Context, at Address) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers requests until the context ends. Answers that are not finished then have
-// some seconds left.
+// Serve answers requests and does the jobs, until the context ends. Answers that are not
+// finished then have some seconds left; a job is interrupted.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	// Those who watch a build go on until they are told to end.
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	srv := &http.Server{Handler: s.Handler(l.Addr()), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, BaseContext: func(net.Listener) context.Context { return watching }}
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		if q := s.proofs.queue; q != nil {
+			q.Run(watching)
+		}
+	}()
+	defer func() { end(); <-worked }()
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {

@@ -52,6 +52,9 @@ func serve(t *testing.T, o Options) *served {
 	if o.Env == nil {
 		o.Env = testEnv(t)
 	}
+	if o.State == "" {
+		o.State = t.TempDir()
+	}
 	s, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -209,6 +209,9 @@ func Write(ctx context.Context, dir string, files []whittle.FileChange, o WriteO
 		if !ok {
 			return whittle.ErrUsage.Errorf("%s is a link out of the project", f.Path)
 		}
+		if now, err := whittle.ReadFile(place, whittle.MaxText); f.Created != errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.Equal(now, f.Before) {
+			return whittle.WithHint(whittle.ErrUsage.Errorf("%s has changed meanwhile: nothing was written", f.Path), "look for the change again")
+		}
 		places = append(places, place)
 		if rel, err := filepath.Rel(dir, place); err == nil && !f.Created {
 			names = append(names, filepath.ToSlash(rel))
