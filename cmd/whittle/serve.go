@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,12 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"whittle.dev/whittle/internal/history"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/serve"
+	"whittle.dev/whittle/internal/timeline"
 )
 
 func serveCommand(a *app) *cobra.Command {
-	listen := serve.Address("127.0.0.1:0")
+	listen, database := serve.Address("127.0.0.1:0"), ""
 	cmd := &cobra.Command{
 		Use:         "serve [DIR|IMAGE…]",
 		Annotations: map[string]string{"arguments": "any"},
@@ -26,7 +29,8 @@ its name. It compares images, simulates them without some of their files, and sh
 what is in a file. Beside the image of a project's Dockerfile is an editor: advice and
 predicted size follow what is typed; nothing is written unless the page is told to.
 Fixes are proven as fix --verify does it, one build at a time, while the page shows
-what it prints. Jobs wait in a queue, and survive a restart.
+what it prints. Jobs wait in a queue, and survive a restart. The last study of each
+project is there, and the records of the history, any two of which can be compared.
 
   whittle serve .
   whittle serve app:1.0 app:1.1 --listen 127.0.0.1:8080
@@ -60,6 +64,9 @@ figures of the server for Prometheus. Ctrl-C ends it.`,
 			if a.offline {
 				o.Local = nil
 			}
+			o.History = func(ctx context.Context) (*history.Store, error) {
+				return timeline.OpenHistory(ctx, database, a.offline)
+			}
 			if o.State, err = a.jobsFolder(); err != nil {
 				return err
 			}
@@ -76,6 +83,7 @@ figures of the server for Prometheus. Ctrl-C ends it.`,
 			return s.Serve(cmd.Context(), l)
 		},
 	}
+	databaseFlag(cmd.Flags(), &database)
 	cmd.Flags().Var(&listen, "listen", "the address of this machine to listen on; port 0 is a free one")
 	return cmd
 }

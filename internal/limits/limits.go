@@ -84,6 +84,7 @@ func Bounds() []Bound {
 		{ofPage, "a form that is sent", inUnits(serve.MaxBody), ""},
 		{ofPage, "what is shown of a file", inUnits(serve.MaxShow), ""},
 		{ofPage, "a file that is given whole", inUnits(serve.MaxFile), ""},
+		{ofPage, "the report of a study", inUnits(serve.MaxStudy), ""},
 		{ofPage, "the log of a job", inUnits(jobs.MaxLog), ""},
 		{ofPage, "jobs that have ended and are kept", whittle.Thousands(jobs.MostKept), ""},
 		{ofPage, "images that are compared at once", whittle.Thousands(serve.MaxCompared), ""},

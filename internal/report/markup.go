@@ -22,3 +22,11 @@ func ForecastsHTML(w io.Writer, f *whittle.Forecasts) error {
 
 // RepairHTML writes a repair, as [GateHTML] does, with the diffs at the end.
 func RepairHTML(w io.Writer, r *whittle.Repair) error { return page.WriteHTML(w, repairDoc(r)) }
+
+// HistoryHTML writes records, as [GateHTML] does.
+func HistoryHTML(w io.Writer, h *whittle.HistoryList) error { return page.WriteHTML(w, historyDoc(h)) }
+
+// HistoryChangeHTML writes what changed between two records, as [GateHTML] does.
+func HistoryChangeHTML(w io.Writer, c *whittle.HistoryChange) error {
+	return page.WriteHTML(w, historyChangeDoc(c, 0))
+}

@@ -38,6 +38,10 @@ func (s *Server) questions() []question {
 		{"GET", "file", false, s.file},
 		{"GET", "edit", false, s.edit},
 		{"POST", "edit", false, s.change},
+		{"GET", "studies", false, s.studies},
+		{"GET", "study", true, s.study},
+		{"GET", "history", true, s.records.list},
+		{"GET", "changes", true, s.records.changes},
 		{"GET", "jobs", true, s.proofs.jobList},
 		{"GET", "job", true, s.proofs.job},
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/history"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
 	"whittle.dev/whittle/internal/serve/jobs"
@@ -31,6 +32,8 @@ type Options struct {
 	Images, Projects []string
 	// Local lists the images that an engine on this machine has; nil lists none.
 	Local func(ctx context.Context) ([]string, error)
+	// History opens the records of images over time; nil if there are none.
+	History func(ctx context.Context) (*history.Store, error)
 	// State is the folder where jobs are kept.
 	State string
 	// Verify proves fixes; nil is [lab.Fix].
@@ -50,6 +53,7 @@ type Server struct {
 	// writing is held while a file of a project is written.
 	writing sync.Mutex
 	proofs  verifier
+	records records
 }
 
 // readers is how many images are read at a time: each takes memory, and all cores.
@@ -68,6 +72,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.Verify = lab.Fix
 	}
 	s := &Server{o: o, token: newToken(), reading: make(chan struct{}, readers)}
+	s.records.open = o.History
 	s.proofs = verifier{o: &s.o, writing: &s.writing}
 	if len(o.Projects) == 0 {
 		return s, nil

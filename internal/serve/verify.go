@@ -125,7 +125,7 @@ func (j aJob) Goes() bool { return !j.Status.Ended() }
 // job shows a job. Its value is the list with this one alone, and of one that is done the
 // result.
 func (v *verifier) job(_ context.Context, q url.Values) (*html.Page, error) {
-	id, err := number(q, "id")
+	id, err := jobID(q)
 	if err != nil {
 		return nil, err
 	}
@@ -163,9 +163,9 @@ func noJobs() error {
 	return whittle.WithHint(whittle.ErrNotFound.Errorf("no project is served, so that there are no jobs"), "name one: whittle serve DIR")
 }
 
-// number is the only value of a key, a number.
-func number(q url.Values, key string) (int64, error) {
-	text, err := one(q, key, "a number")
+// jobID is the number of the job that a request is about.
+func jobID(q url.Values) (int64, error) {
+	text, err := one(q, "id", "a number")
 	if err != nil {
 		return 0, err
 	}
@@ -212,7 +212,7 @@ func (v *verifier) startVerify(_ context.Context, q url.Values) (string, error) 
 
 // cancel ends a job.
 func (v *verifier) cancel(_ context.Context, q url.Values) (string, error) {
-	id, err := number(q, "id")
+	id, err := jobID(q)
 	if err == nil && v.queue == nil {
 		err = noJobs()
 	}
@@ -225,7 +225,7 @@ func (v *verifier) cancel(_ context.Context, q url.Values) (string, error) {
 // writeResult writes the files that a verification has proven, if they are still as they
 // were, and git has them.
 func (v *verifier) writeResult(ctx context.Context, q url.Values) (string, error) {
-	id, err := number(q, "id")
+	id, err := jobID(q)
 	if err == nil && v.queue == nil {
 		err = noJobs()
 	}
@@ -282,7 +282,7 @@ func (v *verifier) events(w http.ResponseWriter, r *http.Request) {
 	q, err := values(w, r)
 	var id int64
 	if err == nil {
-		id, err = number(q, "id")
+		id, err = jobID(q)
 	}
 	if err == nil && v.queue == nil {
 		err = noJobs()

@@ -89,7 +89,7 @@ func (s *served) startJob(dir string) (page string) {
 // listen reads the events of a job from a line on, until one is enough, or all.
 func (s *served) listen(query, last string, enough func(event, data string) bool) (lines, states []string, id string) {
 	s.Helper()
-	r, err := http.NewRequestWithContext(s.Context(), "GET", s.url+"events?"+query, nil)
+	r, err := http.NewRequestWithContext(s.Context(), http.MethodGet, s.url+"events?"+query, nil)
 	imagetest.Must(s.T, err)
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
@@ -149,7 +149,7 @@ func TestVerify(t *testing.T) {
 		again <- append(rest, states...)
 	}()
 	close(b.goOn)
-	all := append(lines, <-again...)
+	all := slices.Concat(lines, <-again)
 	want := []string{"line 0", "line 1", "line 2", "line 3", "line 4", "the last line"}
 	if got := slices.DeleteFunc(slices.Clone(all), func(l string) bool { return !slices.Contains(want, l) }); !slices.Equal(got, want) || all[len(all)-1] != "done" {
 		t.Errorf("%q", all)

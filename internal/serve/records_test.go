@@ -1,0 +1,102 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/history"
+	"whittle.dev/whittle/internal/imagetest"
+)
+
+// TestHistory: records are listed, and any two compared.
+func TestHistory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "history.db")
+	open := func(ctx context.Context) (*history.Store, error) { return history.Open(ctx, file) }
+	store, err := open(t.Context())
+	imagetest.Must(t, err)
+	for i, size := range []int64{5_000_000, 7_000_000} {
+		image := &whittle.Baseline{Sizes: whittle.Sizes{Size: size, Visible: size}, Steps: []whittle.BaselineStep{}, Owners: []whittle.BaselineOwner{{Owner: whittle.Owner{Ecosystem: "pypi", Name: "numpy" + hostile}, Visible: size}}, Wasted: []whittle.BaselineWaste{}}
+		imagetest.Must(t, store.Add(t.Context(), &whittle.Record{Image: image, RecordRow: whittle.RecordRow{Project: "shop" + hostile, Command: "lab", Ref: "shop", Platform: "linux/amd64", Commit: strings.Repeat("ab", 20), Branch: "main", Sizes: whittle.Sizes{Size: size, Visible: size}, Files: i}}))
+	}
+	imagetest.Must(t, store.Close())
+	s := serve(t, Options{History: open})
+	list := s.get("history", 200)
+	for _, want := range []string{"7.0 MB", `name="from"`, `<option value="2">`} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the history lacks %q", want)
+		}
+	}
+	change := s.get("changes?from=1&to=2", 200)
+	if !strings.Contains(change, "2.0 MB") {
+		t.Error("the change lacks what changed")
+	}
+	for _, body := range []string{list, change} {
+		if strings.Contains(body, hostile) || strings.Contains(body, "\u202e") {
+			t.Error("a name is not inert")
+		}
+	}
+	s.validate("history.v1.json", s.get("api/history", 200))
+	s.validate("history-change.v1.json", s.get("api/changes?from=1&to=latest", 200))
+	if body := s.get("history?project=other", 200); strings.Contains(body, `name="from"`) {
+		t.Error("another project has records")
+	}
+	for name, want := range map[string]int{"changes": 400, "changes?from=1": 400, "changes?from=1&to=9": 404, "changes?from=x&to=1": 400} {
+		s.get(name, want)
+		s.get("api/"+name, want)
+	}
+	serve(t, Options{}).get("history", 404)
+}
+
+// TestStudies: the last study of a project is shown, whatever its folder says.
+func TestStudies(t *testing.T) {
+	dir := newProject(t, dockerfileText)
+	s := serve(t, Options{Projects: []string{dir}})
+	study := "study?" + url.Values{"project": {dir}}.Encode()
+	if body := s.get("studies", 200); !strings.Contains(body, "There is no study of it") {
+		t.Error("a project without a study")
+	}
+	s.get(study, 404)
+	report := func(text string) {
+		imagetest.Must(t, os.MkdirAll(filepath.Join(dir, ".whittle", "images"), 0o755))
+		imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".whittle", "report.json"), []byte(text), 0o644))
+	}
+	v := whittle.Study{Schema: whittle.StudySchema, Project: "shop" + hostile, Date: "2026-11-30T12:00:00Z", Variants: []whittle.Variant{{Name: "original" + hostile, Build: whittle.BuildFacts{Status: whittle.Failed, Reason: hostile, Tail: []string{hostile}}, Run: whittle.RunFacts{Status: whittle.Unknown}}},
+		Differences: []whittle.Difference{}, Findings: []whittle.Finding{}, Forecasts: []whittle.Forecast{}}
+	text, err := json.Marshal(v)
+	imagetest.Must(t, err)
+	report(string(text))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".whittle", "images", "original.tar"), nil, 0o644))
+	for _, name := range []string{"studies", study, study + "&images=yes"} {
+		body := s.get(name, 200)
+		if !strings.Contains(body, "2026-11-30") || strings.Contains(body, hostile) || strings.Contains(body, "\u202e") {
+			t.Errorf("%s: %v", name, strings.Contains(body, hostile))
+		}
+	}
+	if body := s.get("", 200); !strings.Contains(body, "original.tar") {
+		t.Error("the image of the study is not offered")
+	}
+	s.validate("lab.v2.json", s.get("api/"+study, 200))
+	for _, bad := range []string{"{", "[]", `{"schema":"whittle.lab/v1"}`, `{"schema":"whittle.lab/v2","variants":[{"name":3}]}`} {
+		report(bad)
+		if body := s.get("studies", 200); !strings.Contains(body, "report.json") {
+			t.Errorf("%q: no problem is said", bad)
+		}
+		if a := s.do("GET", s.url+study, "", nil); a.code == 200 {
+			t.Errorf("%q is shown", bad)
+		}
+	}
+	report(`{"schema":"whittle.lab/v2"}`)
+	s.get(study, 200)
+	s.get("study?project=/etc", 404)
+	imagetest.Must(t, os.Remove(filepath.Join(dir, ".whittle", "report.json")))
+	imagetest.Must(t, os.Symlink("/etc/passwd", filepath.Join(dir, ".whittle", "report.json")))
+	if a := s.do("GET", s.url+study, "", nil); a.code == 200 || strings.Contains(a.body, "root:") {
+		t.Errorf("a link is followed: %d", a.code)
+	}
+}
