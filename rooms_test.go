@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"codec":                  {},
 	"chunked":                {"codec"},
 	"source":                 {"codec"},
+	"source/catalog":         {},
 	"index":                  {"codec"},
 	"destination":            {"codec", "source", "tempfolder"},
 	"distro":                 {},
@@ -85,6 +86,7 @@ var allowed = map[string][]string{
 	"report":                 {"report/page"},
 	"report/page":            {"shell"},
 	"report/ci":              {"report/page"},
+	"report/fleetpage":       {"fleet", "report/page"},
 	"report/jsontext":        {},
 	"report/html":            {"report", "report/jsontext", "report/page", "view"},
 	"view":                   {},
@@ -112,6 +114,7 @@ var allowed = map[string][]string{
 	"database":               {},
 	"history":                {"codec", "database"},
 	"fleet":                  {},
+	"fleet/names":            {"source/catalog"},
 	"fleet/store":            {"codec", "database", "fleet"},
 	"fleet/work":             {"audit", "database", "fleet/store", "host", "index", "rootfs", "source", "throttle"},
 	"throttle":               {},
@@ -124,7 +127,7 @@ var allowed = map[string][]string{
 	"output":                 {"audit", "commandline", "flagvalue", "host", "patch", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace", "serve", "serve/jobs"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
-	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web", "serve"},
+	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web", "serve", "fleet", "fleet/names", "fleet/store", "fleet/work", "report/fleetpage", "source/catalog"},
 }
 
 // languages are rooms that every other may import.
@@ -132,7 +135,7 @@ var languages = []string{"dockerfile", "dockerfile/ignore", "shell", "pep", "pyt
 
 // doors are the only packages that may import a heavy library directly.
 var doors = map[string][]string{
-	"github.com/google/go-containerregistry":       {"source"},
+	"github.com/google/go-containerregistry":       {"source", "source/catalog"},
 	"github.com/moby/moby/client":                  {"source", "build"},
 	"github.com/moby/buildkit/frontend/dockerfile": {"dockerfile", "dockerfile/history", "build"},
 	"github.com/moby/buildkit":                     {"build", "dockerfile", "dockerfile/history"},
@@ -149,7 +152,7 @@ var doors = map[string][]string{
 	"mvdan.cc/sh":                                  {"dockerfile", "shell"},
 	"github.com/spf13/cobra":                       {"cmd/whittle", "commandline", "output"},
 	"github.com/package-url/packageurl-go":         {"purl"},
-	"go.yaml.in/yaml":                              {"manifest", "project", "project/compose", "project/settings", "project/shape"},
+	"go.yaml.in/yaml":                              {"fleet/names", "manifest", "project", "project/compose", "project/settings", "project/shape"},
 	"github.com/docker/buildx":                     {"project/bake"},
 	"github.com/hashicorp/hcl":                     {"project/bake"},
 	"github.com/zclconf/go-cty":                    {"project/bake"},

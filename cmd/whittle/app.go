@@ -99,7 +99,7 @@ network or this machine failed; 130 interrupted.`,
 	f.Var(flagvalue.Processes(&a.build.Pids, host.NoLimit), "build-pids", "limit of processes and threads in all RUN steps and runs together, or none (default 8192)")
 	f.Var(flagvalue.Time(&a.build.Time, host.NoLimit), "build-timeout", "time limit of one build, such as 30m, or none (default 2h)")
 	f.Var(flagvalue.Size(&a.keep), "engine-keep", "how much build cache to keep in an engine that whittle starts, such as 50GB (default 20GB)")
-	root.AddCommand(a.labCommand(), a.inspectCommand(), a.exploreCommand(), a.compareCommand(), a.checkCommand(), gateCommand(a), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), squeezeCommand(a), verifyCommand(a), traceCommand(a), historyCommand(a), serveCommand(a), a.cacheCommand(), a.engineCommand(), versionCommand(a), manCommand())
+	root.AddCommand(a.labCommand(), a.inspectCommand(), a.exploreCommand(), a.compareCommand(), a.checkCommand(), gateCommand(a), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), squeezeCommand(a), verifyCommand(a), traceCommand(a), historyCommand(a), fleetCommand(a), serveCommand(a), a.cacheCommand(), a.engineCommand(), versionCommand(a), manCommand())
 	root.AddCommand(limitsCommand(a, root), commandline.EnvironmentTopic(root))
 	withoutLimits(root)
 	root.InitDefaultHelpFlag() // else --help takes the word behind it for its value

@@ -120,7 +120,7 @@ func arguments(cmd *cobra.Command, name string) []string {
 	switch {
 	case strings.Contains(cmd.Use, "A B"), strings.Contains(cmd.Use, "FROM TO"):
 		return []string{name, name + "2"}
-	case strings.Contains(cmd.Use, "IMAGE"), strings.Contains(cmd.Use, "DIR"):
+	case strings.Contains(cmd.Use, "IMAGE"), strings.Contains(cmd.Use, "DIR"), strings.Contains(cmd.Use, "PACKAGE"):
 		return []string{name}
 	}
 	return nil
@@ -171,7 +171,7 @@ func TestUnknownFlags(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"inspect --verify x": "it is a flag of fix", "inspect --write x": "it is a flag of lab, fix|it is a flag of fix, lab", "lab --rows 3": "it is a flag of compare, history, inspect",
+		"inspect --verify x": "it is a flag of fix", "inspect --write x": "it is a flag of lab, fix|it is a flag of fix, lab", "lab --rows 3": "it is a flag of compare, fleet, history, inspect",
 		"inspect --rows": "--rows wants a value", "inspect --=3 x": "is no flag", "cache cler": `did you mean "clear"`,
 	} {
 		if code, said := call(t, strings.Fields(args)...); code != exitUsage || !regexp.MustCompile(want).MatchString(said) {

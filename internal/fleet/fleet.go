@@ -208,10 +208,13 @@ type Found struct {
 
 // Hit is an image with a package.
 type Hit struct {
-	Name   string         `json:"name"`
-	Digest whittle.Digest `json:"digest"`
-	whittle.Owner
-	Visible int64 `json:"visible"`
+	// Image is its name in the scan, Digest that of its manifest.
+	Image     string         `json:"image"`
+	Digest    whittle.Digest `json:"digest"`
+	Ecosystem string         `json:"ecosystem"`
+	Name      string         `json:"name"`
+	Version   string         `json:"version"`
+	Visible   int64          `json:"visible"`
 }
 
 // Status is how far scans are, and what the database holds.

@@ -40,9 +40,6 @@ func Open(ctx context.Context, where string) (*Store, error) {
 	return &Store{db}, nil
 }
 
-// IsURL says that a history is in PostgreSQL, and not in a file.
-func IsURL(where string) bool { return database.IsURL(where) }
-
 // Name says where the history is, without a password.
 func (s *Store) Name() string { return s.db.Name }
 

@@ -2,5 +2,8 @@ package history
 
 import "whittle.dev/whittle/internal/database"
 
-// DefaultFile is the file that keeps this user's history.
-func DefaultFile() (string, error) { return database.DefaultFile("history") }
+// Where is the database of the history that a user named, or this user's file if none is
+// named. With offline, one that may be elsewhere is [whittle.ErrEngine].
+func Where(named string, offline bool) (string, error) {
+	return database.Where(named, "history", offline)
+}

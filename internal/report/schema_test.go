@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/fleet"
 )
 
 // kinds are the results of verbs by the files of their schemas.
@@ -19,6 +20,7 @@ var kinds = map[string]any{
 	"squeeze.v1.json": whittle.Squeeze{}, "verify.v1.json": whittle.TreeComparison{}, "certificate.v1.json": whittle.Certificate{},
 	"lab.v2.json": whittle.Study{}, "simulate.v2.json": whittle.Simulation{}, "static.v1.json": whittle.StaticAdvice{}, "trace.v1.json": whittle.Trace{},
 	"history.v1.json": whittle.HistoryList{}, "history-change.v1.json": whittle.HistoryChange{}, "blame.v1.json": whittle.Blame{}, "bisect.v1.json": whittle.Bisection{}, "prune.v1.json": whittle.Pruned{},
+	"fleet.v1.json": fleet.Report{}, "fleet-find.v1.json": fleet.Found{}, "fleet-status.v1.json": fleet.Status{},
 }
 
 // TestSchemaKeys: the keys of each schema are those of the type, at every depth: no key

@@ -24,7 +24,7 @@ import (
 type Recording struct {
 	// On says that something is kept.
 	On bool
-	// Database is a file or an address; empty is [history.DefaultFile].
+	// Database is a file or an address; empty is a file of the user's.
 	Database string
 	// Offline refuses a database that is not a file.
 	Offline bool
@@ -177,14 +177,9 @@ func (r *Recording) Save(ctx context.Context) error {
 // OpenHistory opens a history: a file or an address, or this user's where it is empty. If
 // whittle is offline, an address is refused.
 func OpenHistory(ctx context.Context, where string, offline bool) (*history.Store, error) {
-	if offline && history.IsURL(where) {
-		return nil, whittle.WithHint(whittle.ErrEngine.Errorf("--offline: the history is in a database, which may be elsewhere"), "leave out --offline, or name a file with --db")
-	}
-	if where == "" {
-		var err error
-		if where, err = history.DefaultFile(); err != nil {
-			return nil, err
-		}
+	where, err := history.Where(where, offline)
+	if err != nil {
+		return nil, err
 	}
 	return history.Open(ctx, where)
 }

@@ -331,7 +331,7 @@ func (s *Store) Find(ctx context.Context, name, version string, o ReportOptions)
 	}
 	err := s.db.Each(ctx, s.db.SQL, func(scan func(...any) error) error {
 		var h fleet.Hit
-		err := scan(&h.Name, &h.Digest, &h.Owner.Ecosystem, &h.Owner.Name, &h.Owner.Version, &h.Visible)
+		err := scan(&h.Image, &h.Digest, &h.Ecosystem, &h.Name, &h.Version, &h.Visible)
 		out.Rows = append(out.Rows, h)
 		return err
 	}, hits+`SELECT named, digest, ecosystem, name, version, visible FROM hits ORDER BY named, ecosystem, version`+r.limit(), name, version)

@@ -54,9 +54,6 @@ func Open(ctx context.Context, where string, o Options) (*Store, error) {
 	return &Store{db: db, version: o.Version}, nil
 }
 
-// DefaultFile is the file that keeps this user's fleet.
-func DefaultFile() (string, error) { return database.DefaultFile("fleet") }
-
 // Close closes the store.
 func (s *Store) Close() error { return s.db.Close() }
 

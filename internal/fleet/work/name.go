@@ -19,21 +19,7 @@ import (
 // schemes are those of names that are not in a registry.
 var schemes = []string{source.DockerArchive, source.OCILayout, source.OCIArchive, "oci", source.Dir, source.Docker, source.PodmanEngine, source.ContainersStorage, source.RootFS}
 
-// Name is the name of an image as a scan has it: without the scheme of registries, which is
-// what a name without a scheme means here. What is no name of an image is [whittle.ErrUsage].
-func Name(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	for _, scheme := range []string{source.Registry + ":", "docker://"} {
-		name = strings.TrimPrefix(name, scheme)
-	}
-	if inRegistry(name) {
-		if _, err := source.HostOf(name); err != nil {
-			return "", err
-		}
-	}
-	return name, nil
-}
-
+// inRegistry says whether a name of a scan is one in a registry: it has no scheme.
 func inRegistry(name string) bool {
 	for _, s := range schemes {
 		if strings.HasPrefix(name, s+":") {
@@ -89,7 +75,7 @@ func (w *Worker) outcome(ctx context.Context, job *rivertype.JobRow, name string
 			return waits
 		}
 	}
-	if !final(job, err) {
+	if !w.o.Source.Offline && !final(job, err) { // offline, nothing goes away
 		return err
 	}
 	w.count.Failures.Add(1)

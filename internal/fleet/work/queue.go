@@ -90,6 +90,12 @@ func Open(ctx context.Context, where string) (*store.Store, error) {
 	return store.Open(ctx, where, store.Options{Version: o.Version(), Queue: migrate})
 }
 
+// Where is the database of the fleet that a user named, or this user's file if none is named.
+// With offline, one that may be elsewhere is [whittle.ErrEngine].
+func Where(named string, offline bool) (string, error) {
+	return database.Where(named, "fleet", offline)
+}
+
 // migrate brings the tables of the queue up to date.
 func migrate(ctx context.Context, db *database.DB) error {
 	m, err := rivermigrate.New(driverOf(db, nil), &rivermigrate.Config{Logger: silent()})

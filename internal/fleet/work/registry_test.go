@@ -31,12 +31,14 @@ type place struct {
 
 	server *httptest.Server
 	inner  http.Handler
-	layers map[whittle.Digest]*imagetest.Layer // by diff ID
+	// layers are those that were made, by their notation; digests are those of their blobs.
+	layers  map[string]*imagetest.Layer
+	digests map[string]bool
 }
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	p := &place{blobs: map[string]int{}, layers: map[whittle.Digest]*imagetest.Layer{}}
+	p := &place{blobs: map[string]int{}, layers: map[string]*imagetest.Layer{}, digests: map[string]bool{}}
 	p.inner = registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithBlobHandler(registry.NewDiskBlobHandler(t.TempDir())))
 	p.server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.server.Close)
@@ -60,14 +62,7 @@ func (p *place) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // isLayer says whether a blob is a layer's, and no configuration.
-func (p *place) isLayer(digest string) bool {
-	for _, l := range p.layers {
-		if b, _ := l.Blob(); string(b.Digest) == digest {
-			return true
-		}
-	}
-	return false
-}
+func (p *place) isLayer(digest string) bool { return p.digests[digest] }
 
 // put uploads bytes.
 func (p *place) put(t testing.TB, path, mediaType string, content []byte) {
@@ -93,13 +88,13 @@ const (
 // layer has a layer of a notation, which is made and uploaded once.
 func (p *place) layer(t testing.TB, notation string) *imagetest.Layer {
 	t.Helper()
-	l := imagetest.NewLayer(t, imagetest.Gzip, imagetest.Tar(t, notation))
-	if known := p.layers[l.ID]; known != nil {
+	if known := p.layers[notation]; known != nil {
 		return known
 	}
+	l := imagetest.NewLayer(t, imagetest.Gzip, imagetest.Tar(t, notation))
 	b, _ := l.Blob()
 	p.put(t, "/v2/shared/blobs/uploads/?digest="+string(b.Digest), "application/octet-stream", l.Stored)
-	p.layers[l.ID] = l
+	p.layers[notation], p.digests[string(b.Digest)] = l, true
 	return l
 }
 

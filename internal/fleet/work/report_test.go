@@ -87,7 +87,7 @@ func TestReport(t *testing.T) {
 				imagetest.Must(t, err)
 				var rows []string
 				for _, h := range found.Rows {
-					rows = append(rows, fmt.Sprintf("%s has %s %s: %d", h.Name, h.Owner.Name, h.Owner.Version, h.Visible))
+					rows = append(rows, fmt.Sprintf("%s has %s %s: %d", h.Image, h.Name, h.Version, h.Visible))
 				}
 				o.checkTexts(t, "find "+name+" "+version, o.having("pkg1", version), rows)
 			}

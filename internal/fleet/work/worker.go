@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -34,7 +35,7 @@ type Options struct {
 	Jobs int
 	// Rate is how many requests a registry gets in a second from this process; 0 is as many
 	// as there are.
-	Rate float64
+	Rate int
 	// Patience is how long a job waits for a registry that has said when to come back, until
 	// another job has its turn; 0 is 20 s.
 	Patience time.Duration
@@ -73,7 +74,7 @@ func New(s *store.Store, o Options) *Worker {
 		o.Log = silent()
 	}
 	w := &Worker{o: o, store: s, stopped: func() {}}
-	w.polite = &throttle.Transport{Inner: o.Source.Transport, Rate: o.Rate, Patience: o.Patience, Waited: func(host string, d time.Duration) {
+	w.polite = &throttle.Transport{Inner: o.Source.Transport, Rate: float64(o.Rate), Patience: o.Patience, Waited: func(host string, d time.Duration) {
 		w.count.Waits.Add(1)
 		o.Log.Warn("a registry refuses requests for now", "host", host, "for", d.Round(time.Millisecond))
 	}}
@@ -101,6 +102,9 @@ func (w *Worker) Run(ctx context.Context, done func(ctx context.Context) (bool, 
 	w.stopped()
 	return cmp.Or(err, w.leave(stop))
 }
+
+// Transport sends requests to registries as the worker's own are sent: at its rate.
+func (w *Worker) Transport() http.RoundTripper { return w.polite }
 
 // Ready says whether the worker takes jobs, and its database answers.
 func (w *Worker) Ready() bool { return w.ready.Load() }
