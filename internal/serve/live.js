@@ -17,7 +17,10 @@
     row.append(term, all);
     card.append(row);
   };
-  if (card && image.length === 1) new MutationObserver(extend).observe(card, {childList: true});
+  if (card && image.length === 1) {
+    new MutationObserver(extend).observe(card, {childList: true});
+    extend();
+  }
   // Advice follows what is typed: the newest request counts.
   const form = document.querySelector('#draft'), advice = document.querySelector('#advice');
   let wait, asked;

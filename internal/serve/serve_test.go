@@ -30,11 +30,17 @@ func (n named) Open(_ context.Context, name string) (whittle.Image, error) {
 const hostile = "</pre><script>alert(1)</script>\u202e\x1b[31m"
 
 func testEnv(t *testing.T) *host.Env {
-	return &host.Env{Images: named{
-		"app:1":          imagetest.New(t, imagetest.Gzip, "d etc\nf etc/os-release \"ID=test\\n\"\nf usr/share/doc/x 70000", "f app/main.py \"import os\\n\"\nf app/tests/t.py 50000\nf app/hostile "+quoted(hostile)+"\nf app/binary \"a\\x00b\"\nf app/large 1500000"),
-		"<b>&" + hostile: imagetest.New(t, imagetest.Gzip, "d etc"),
-		"app:2":          imagetest.New(t, imagetest.Gzip, "d etc\nf etc/os-release \"ID=test\\n\"\nf usr/share/doc/x 70000", "f app/main.py \"import os\\n\""),
-	}}
+	images := named{}
+	for name, layers := range map[string][]string{
+		"app:1":          {"d etc\nf etc/os-release \"ID=test\\n\"\nf usr/share/doc/x 70000", "f app/main.py \"import os\\n\"\nf app/tests/t.py 50000\nf app/hostile " + quoted(hostile) + "\nf app/binary \"a\\x00b\"\nf app/large 1500000"},
+		"app:2":          {"d etc\nf etc/os-release \"ID=test\\n\"\nf usr/share/doc/x 70000", "f app/main.py \"import os\\n\""},
+		"<b>&" + hostile: {"d etc"},
+	} {
+		img := imagetest.New(t, imagetest.Gzip, layers...)
+		img.Name = name
+		images[name] = img
+	}
+	return &host.Env{Images: images}
 }
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
@@ -193,9 +199,9 @@ func TestImages(t *testing.T) {
 	s := serve(t, Options{Images: []string{"app:1", "<b>&" + hostile}, Local: func(context.Context) ([]string, error) { return []string{"engine:latest"}, nil }})
 	for name, want := range map[string][]string{
 		"":                                {`inspect?image=app%3A1`, "&lt;b&gt;&amp;", "engine:latest"},
-		"inspect?image=app:1":             {"Where the bytes are", `value="app:1"`, "imagetest"},
+		"inspect?image=app:1":             {"Where the bytes are", `value="app:1"`},
 		"advise?image=app:1":              {"Where the bytes are"},
-		"compare?image=app:1&image=app:2": {"Where the difference is", "imagetest → imagetest"},
+		"compare?image=app:1&image=app:2": {"Where the difference is", "app:1 → app:2"},
 		"simulate?image=app:1&without=**/tests&without=": {"Simulation", "50.0 kB"},
 		"file?image=app:1&path=/etc/os-release":          {"ID=test"},
 		"file?image=app:1&path=app/hostile":              {"&lt;/pre&gt;&lt;script&gt;"},
