@@ -193,14 +193,26 @@ func (v *verifier) result(id int64) (*whittle.Repair, []changed, error) {
 	return r, all, nil
 }
 
+// project is the folder of a project that is served, as the system has it: jobs outlive the
+// folder that the server was started in.
+func (v *verifier) project(name string) (string, error) {
+	for _, dir := range v.o.Projects {
+		if abs, err := filepath.Abs(dir); err == nil && (name == dir || name == abs) {
+			return abs, nil
+		}
+	}
+	return "", whittle.WithHint(whittle.ErrNotFound.Errorf("%s is no project that is served", page.Plain(name)), "name it: whittle serve DIR")
+}
+
 // startVerify puts a verification of a project into the queue.
 func (v *verifier) startVerify(_ context.Context, q url.Values) (string, error) {
-	dir, err := one(q, "project", "a project")
+	name, err := one(q, "project", "a project")
 	if err != nil {
 		return "", err
 	}
-	if v.queue == nil || !slices.Contains(v.o.Projects, dir) {
-		return "", whittle.WithHint(whittle.ErrNotFound.Errorf("%s is no project that is served", page.Plain(dir)), "name it: whittle serve DIR")
+	dir, err := v.project(name)
+	if err != nil {
+		return "", err
 	}
 	risk := whittle.Risk(q.Get("risk"))
 	if !slices.Contains([]whittle.Risk{"", whittle.RiskNone, whittle.RiskLow, whittle.RiskMedium, whittle.RiskHigh}, risk) {
@@ -240,12 +252,9 @@ func (v *verifier) writeResult(ctx context.Context, q url.Values) (string, error
 	if err != nil {
 		return "", err
 	}
-	if !slices.Contains(v.o.Projects, j.Project) {
-		return "", whittle.ErrNotFound.Errorf("%s is no project that is served", page.Plain(j.Project))
-	}
-	dir, err := filepath.Abs(j.Project)
+	dir, err := v.project(j.Project)
 	if err != nil {
-		return "", whittle.ErrSystem.Errorf("finding the project: %w", err)
+		return "", err
 	}
 	var files []whittle.FileChange
 	for _, c := range all {

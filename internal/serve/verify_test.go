@@ -273,6 +273,33 @@ func TestWrongJobs(t *testing.T) {
 	without.get("events?id=1", 404)
 }
 
+// TestElsewhere: a job is about the folder that was named when it was begun, wherever the
+// server is started next.
+func TestElsewhere(t *testing.T) {
+	dir, state, b := newProject(t, dockerfileText), t.TempDir(), newBuilds()
+	t.Chdir(dir)
+	s, stop := working(t, ".", state, b)
+	s.startJob(".")
+	<-b.began
+	s.startJob(".")
+	stop()
+	t.Chdir(t.TempDir())
+	b = newBuilds()
+	close(b.goOn)
+	s, _ = working(t, dir, state, b)
+	s.listen("id=2", "", nil)
+	if j := s.job1(2); j.Project != dir || j.Status != jobs.Done {
+		t.Errorf("%+v", j)
+	}
+	if again := s.startJob(s.job1(1).Project); again != "job?id=3" {
+		t.Error(again)
+	}
+	s.listen("id=3", "", nil)
+	if a := s.post("write", "id", "2"); a.code != http.StatusSeeOther || s.disk(dir) != "FROM debian:12\n" {
+		t.Errorf("%d", a.code)
+	}
+}
+
 // TestServeEnds: a job that runs when the server ends is interrupted, and who watches it
 // is let go.
 func TestServeEnds(t *testing.T) {
