@@ -4,6 +4,9 @@
 //
 //	go run ./scripts/readytable examples/inventory/.whittle/report.json
 //	go run ./scripts/readytable -w README.md examples/inventory/.whittle/report.json
+//	go run ./scripts/readytable proof/report.json study/report.json
+//
+// Of further reports it takes the variants that the first one does not have.
 //
 // With -w, the table replaces the one in a file, between the lines <!-- ready --> and
 // <!-- /ready -->.
@@ -15,6 +18,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"whittle.dev/whittle"
@@ -27,18 +31,18 @@ func main() {
 	log.SetPrefix("readytable: ")
 	into := flag.String("w", "", "the file whose table is replaced")
 	flag.Parse()
-	if flag.NArg() != 1 {
+	if flag.NArg() == 0 {
 		log.Fatal("name the report.json of a study")
 	}
-	text, err := os.ReadFile(flag.Arg(0))
-	if err != nil {
-		log.Fatal(err)
+	s := study(flag.Arg(0))
+	for _, name := range flag.Args()[1:] {
+		for _, v := range study(name).Variants {
+			if !slices.ContainsFunc(s.Variants, func(have whittle.Variant) bool { return have.Name == v.Name }) {
+				s.Variants = append(s.Variants, v)
+			}
+		}
 	}
-	var s whittle.Study
-	if err := json.Unmarshal(text, &s); err != nil {
-		log.Fatalf("%s: %v", flag.Arg(0), err)
-	}
-	out := table(&s)
+	out := table(s)
 	if *into == "" {
 		fmt.Print(out)
 		return
@@ -54,6 +58,18 @@ func main() {
 	if err := os.WriteFile(*into, []byte(changed), 0o644); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func study(name string) *whittle.Study {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := new(whittle.Study)
+	if err := json.Unmarshal(text, s); err != nil {
+		log.Fatalf("%s: %v", name, err)
+	}
+	return s
 }
 
 // replaced is a text with another table between its marks.
