@@ -122,7 +122,7 @@ var allowed = map[string][]string{
 	"table":                  {},
 	"timeline":               {"audit", "gate", "git", "history", "host", "lab", "outdir", "project"},
 	"draft":                  {"audit", "dockerfile", "ledger", "patch"},
-	"serve":                  {"audit", "draft", "history", "host", "lab", "outdir", "output", "patch", "progress", "project", "report", "report/html", "report/jsontext", "report/page", "serve/jobs", "static", "timeline", "view"},
+	"serve":                  {"audit", "draft", "fleet/store", "history", "host", "lab", "outdir", "output", "patch", "progress", "project", "report", "report/fleetpage", "report/html", "report/jsontext", "report/page", "serve/jobs", "static", "timeline", "view"},
 	"serve/jobs":             {},
 	"output":                 {"audit", "commandline", "flagvalue", "host", "patch", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
 	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace", "serve", "serve/jobs"},

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"net/url"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/fleet/store"
 	"whittle.dev/whittle/internal/history"
 	"whittle.dev/whittle/internal/imagetest"
 )
@@ -99,4 +101,38 @@ func TestStudies(t *testing.T) {
 	if a := s.do("GET", s.url+study, "", nil); a.code == 200 || strings.Contains(a.body, "root:") {
 		t.Errorf("a link is followed: %d", a.code)
 	}
+}
+
+// TestFleet: the report on many images, and those that have a package.
+func TestFleet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	open := func(ctx context.Context) (*store.Store, error) {
+		return store.Open(ctx, file, store.Options{Version: "1"})
+	}
+	f, err := open(t.Context())
+	imagetest.Must(t, err)
+	name := "registry.example.org/shop:1" + hostile
+	imagetest.Must(t, f.Within(t.Context(), func(tx *sql.Tx) error {
+		scan, err := f.AddScan(t.Context(), tx, "all", "", []string{name})
+		if err != nil {
+			return err
+		}
+		image, _, err := f.Put(t.Context(), tx, scan, name, &store.Manifest{Digest: whittle.DigestOf([]byte("image")), Place: name, Platform: "linux/amd64", Config: []byte("{}")})
+		if err != nil {
+			return err
+		}
+		return f.PutFigures(t.Context(), tx, image, &store.Figures{Layers: []store.Part{}})
+	}))
+	imagetest.Must(t, f.Close())
+	s := serve(t, Options{Fleet: open})
+	for name, want := range map[string]string{"fleet": "1 image", "find?package=openssl": "openssl", "find?package=openssl" + url.QueryEscape("=="+hostile): "openssl"} {
+		body := s.get(name, 200)
+		if !strings.Contains(body, want) || strings.Contains(body, hostile) || strings.Contains(body, "\u202e") {
+			t.Errorf("%s lacks %q, or has what is not inert", name, want)
+		}
+	}
+	s.validate("fleet.v1.json", s.get("api/fleet", 200))
+	s.validate("fleet-find.v1.json", s.get("api/find?package=openssl", 200))
+	s.get("find", 400)
+	serve(t, Options{}).get("fleet", 404)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/fleet/store"
 	"whittle.dev/whittle/internal/history"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
@@ -34,6 +35,8 @@ type Options struct {
 	Local func(ctx context.Context) ([]string, error)
 	// History opens the records of images over time; nil if there are none.
 	History func(ctx context.Context) (*history.Store, error)
+	// Fleet opens the database of many images; nil if there is none.
+	Fleet func(ctx context.Context) (*store.Store, error)
 	// State is the folder where jobs are kept.
 	State string
 	// Verify proves fixes; nil is [lab.Fix].
@@ -54,6 +57,7 @@ type Server struct {
 	writing sync.Mutex
 	proofs  verifier
 	records records
+	fleet   fleet
 }
 
 // readers is how many images are read at a time: each takes memory, and all cores.
@@ -72,7 +76,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		o.Verify = lab.Fix
 	}
 	s := &Server{o: o, token: newToken(), reading: make(chan struct{}, readers)}
-	s.records.open = o.History
+	s.records.open, s.fleet.open = o.History, o.Fleet
 	s.proofs = verifier{o: &s.o, writing: &s.writing}
 	if len(o.Projects) == 0 {
 		return s, nil
