@@ -28,25 +28,25 @@ func (s *Store) Names(ctx context.Context, scan int64) (out []Named, err error) 
 	return out, s.failed(err)
 }
 
-// Progress counts the names of a scan by how they ended, and the blobs that are to be read for
-// those that have not.
+// Progress counts the names of a scan by how they ended.
 type Progress struct {
 	Names, Done, Failed, Open int64
-	Blobs                     int64
 }
 
 // Progress is that of a scan; 0 is for all.
 func (s *Store) Progress(ctx context.Context, scan int64) (Progress, error) {
 	p, err := s.counts(ctx, scan)
-	if err != nil || p.Open == 0 {
-		return p, s.failed(err)
-	}
-	blobs, err := s.Missing(ctx, nil, 0)
-	p.Blobs = int64(len(blobs))
 	return p, s.failed(err)
 }
 
-// counts is the progress without the blobs.
+// Layers counts the layers that are still to be read.
+func (s *Store) Layers(ctx context.Context) (n int64, err error) {
+	row := s.db.SQL.QueryRowContext(ctx, s.db.Query(`SELECT count(DISTINCT l.blob) FROM fleet_images i JOIN fleet_image_layers l ON l.image = i.id JOIN fleet_blobs b ON b.id = l.blob
+		WHERE i.state = '`+reading+`' AND b.version <> ?1`), s.version)
+	return n, s.failed(row.Scan(&n))
+}
+
+// counts is [Store.Progress].
 func (s *Store) counts(ctx context.Context, scan int64) (p Progress, err error) {
 	row := s.db.SQL.QueryRowContext(ctx, s.db.Query(`SELECT count(*), COALESCE(sum(CASE WHEN n.error = '' AND i.state = '`+done+`' THEN 1 ELSE 0 END), 0),
 		COALESCE(sum(CASE WHEN n.error <> '' OR i.state = '`+failed+`' THEN 1 ELSE 0 END), 0)

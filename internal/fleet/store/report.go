@@ -355,11 +355,9 @@ func (s *Store) Status(ctx context.Context, rows int) (*fleet.Status, error) {
 			return nil, s.failed(err)
 		}
 	}
-	missing, err := s.Missing(ctx, nil, 0)
-	if err != nil {
-		return nil, s.failed(err)
+	if out.Layers, err = s.Layers(ctx); err != nil {
+		return nil, err
 	}
-	out.Layers = int64(len(missing))
 	if out.Workers, err = s.Workers(ctx); err != nil {
 		return nil, err
 	}

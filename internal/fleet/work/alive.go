@@ -38,10 +38,14 @@ func (w *Worker) leave(ctx context.Context) error {
 	})
 }
 
-// reconcile adds the jobs that are missing. A job is added with what it is for, so that there
-// are none, but for one case: an image that begins to wait for a layer just when the job that
-// reads it ends.
+// reconcile adds the jobs that are missing, once there is none left. A job is added with what it
+// is for, so that none is missing, but for one case: an image that begins to wait for a layer
+// just when the job ends that could not read it.
 func (w *Worker) reconcile(ctx context.Context) error {
+	left, err := w.client.JobList(ctx, river.NewJobListParams().Queues(queueName).States(unique.ByState...).First(1))
+	if err != nil || len(left.Jobs) > 0 {
+		return err
+	}
 	blobs, err := w.store.Missing(ctx, nil, 0)
 	if err != nil {
 		return err

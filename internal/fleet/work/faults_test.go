@@ -313,6 +313,36 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestReconcile: images end though their jobs are lost, whatever they wait for.
+func TestReconcile(t *testing.T) {
+	databases(t, func(t *testing.T, where string) {
+		p := newPlace(t)
+		names := p.generated(t, 4, 6)
+		s := opened(t, where)
+		scan, err := work.Scan(t.Context(), s, "a list", "", names)
+		imagetest.Must(t, err)
+		lose := func() {
+			_, err := s.Database().SQL.ExecContext(t.Context(), `DELETE FROM river_job WHERE state <> 'running'`)
+			imagetest.Must(t, err)
+		}
+		lose()
+		lost := 1
+		imagetest.Must(t, work.New(s, work.Options{Jobs: 1, Lease: 200 * time.Millisecond}).Run(t.Context(), func(ctx context.Context) (bool, error) {
+			if lost < 4 { // whatever was added meanwhile
+				lose()
+				lost++
+			}
+			p, err := s.Progress(ctx, scan)
+			return err == nil && p.Open == 0, err
+		}))
+		list, err := s.Names(t.Context(), scan)
+		if err != nil || slices.ContainsFunc(list, func(n store.Named) bool { return !n.Done }) {
+			t.Errorf("%+v, %v", list, err)
+		}
+		p.once(t)
+	})
+}
+
 // TestStops: a worker that is to end finishes what it has begun, or gives it back: nothing is
 // lost, and no attempt is counted.
 func TestStops(t *testing.T) {

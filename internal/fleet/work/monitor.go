@@ -89,7 +89,9 @@ func (w *Worker) metrics(ctx context.Context) string {
 		up = 1
 		add("open_names", "gauge", "Names of all scans that are not read yet.", p.Open)
 		add("failed_names", "gauge", "Names of all scans that ended with an error.", p.Failed)
-		add("open_layers", "gauge", "Layers that are still to be fetched.", p.Blobs)
+	}
+	if n, err := w.store.Layers(ctx); err == nil {
+		add("open_layers", "gauge", "Layers that are still to be fetched.", n)
 	}
 	if n, err := w.store.Workers(ctx); err == nil {
 		add("workers", "gauge", "Processes that work on the fleet.", n)

@@ -146,9 +146,12 @@ func (w *Worker) start(ctx context.Context) error {
 	return nil
 }
 
+// patient is how often it is looked whether there is something left to do, at most.
+const patient = 200 * time.Millisecond
+
 // watch keeps the worker's name alive, and looks for what others have left.
 func (w *Worker) watch(ctx context.Context, done func(ctx context.Context) (bool, error)) error {
-	beat, look, end := time.NewTicker(w.o.Lease/5), time.NewTicker(w.o.Lease), time.NewTicker(200*time.Millisecond)
+	beat, look, end := time.NewTicker(w.o.Lease/5), time.NewTicker(w.o.Lease), time.NewTimer(patient)
 	defer beat.Stop()
 	defer look.Stop()
 	defer end.Stop()
@@ -166,10 +169,12 @@ func (w *Worker) watch(ctx context.Context, done func(ctx context.Context) (bool
 			if done == nil {
 				continue
 			}
+			begun := time.Now()
 			var over bool
 			if over, err = done(ctx); over {
 				return nil
 			}
+			end.Reset(max(patient, 20*time.Since(begun))) // it may have a million names to count
 		}
 		if err != nil && ctx.Err() == nil {
 			w.o.Log.Warn("the database does not answer", "error", err) // it may be restarting
