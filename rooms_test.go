@@ -125,7 +125,7 @@ var allowed = map[string][]string{
 	"serve":                  {"audit", "draft", "fleet/store", "history", "host", "lab", "outdir", "output", "patch", "progress", "project", "report", "report/fleetpage", "report/html", "report/jsontext", "report/page", "serve/jobs", "static", "timeline", "view"},
 	"serve/jobs":             {},
 	"output":                 {"audit", "commandline", "flagvalue", "host", "patch", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
-	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "index", "manifest", "project", "pypi", "runs", "source", "trace", "serve", "serve/jobs"},
+	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "fleet/names", "fleet/work", "index", "manifest", "project", "pypi", "runs", "source", "source/catalog", "trace", "serve", "serve/jobs"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
 	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web", "serve", "fleet", "fleet/names", "fleet/store", "fleet/work", "report/fleetpage", "source/catalog"},
 }

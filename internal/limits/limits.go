@@ -12,6 +12,8 @@ import (
 	"whittle.dev/whittle/internal/build/buildkitd"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/dockerfile/ignore"
+	"whittle.dev/whittle/internal/fleet/names"
+	"whittle.dev/whittle/internal/fleet/work"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/project"
@@ -20,6 +22,7 @@ import (
 	"whittle.dev/whittle/internal/serve"
 	"whittle.dev/whittle/internal/serve/jobs"
 	"whittle.dev/whittle/internal/source"
+	"whittle.dev/whittle/internal/source/catalog"
 	"whittle.dev/whittle/internal/trace"
 )
 
@@ -41,6 +44,7 @@ func Bounds() []Bound {
 		ofIndex    = "A package index"
 		ofBuilds   = "Builds and runs"
 		ofPage     = "The local page"
+		ofFleet    = "A fleet"
 		ofDisk     = "Caches on the disk"
 	)
 	return []Bound{
@@ -88,6 +92,9 @@ func Bounds() []Bound {
 		{ofPage, "the log of a job", inUnits(jobs.MaxLog), ""},
 		{ofPage, "jobs that have ended and are kept", whittle.Thousands(jobs.MostKept), ""},
 		{ofPage, "images that are compared at once", whittle.Thousands(serve.MaxCompared), ""},
+		{ofFleet, "repositories of a registry, and tags of one", whittle.Thousands(catalog.Most), "--repositories, --tags"},
+		{ofFleet, "a Kubernetes manifest", inUnits(names.MaxManifest), ""},
+		{ofFleet, "attempts to read an image or a layer", whittle.Thousands(work.Failures), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
 		{ofDisk, "indexes of layers", inUnits(index.DefaultCacheSize), ""},
 		{ofDisk, "listings of package indexes", inUnits(pypi.CacheSize), ""},

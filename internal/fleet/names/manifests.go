@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxFile bounds a manifest, in bytes; maxFiles how many files are looked at.
-	maxFile, maxFiles = 8 << 20, 1_000_000
+	// MaxManifest bounds a manifest, in bytes; maxFiles how many files are looked at.
+	MaxManifest, maxFiles = 8 << 20, 1_000_000
 	// maxVisits bounds the values of a document, with those that aliases repeat.
 	maxVisits = 1_000_000
 )
@@ -73,7 +73,7 @@ func Manifests(ctx context.Context, dir string) (out, notes []string, err error)
 
 // manifest has the images of a file.
 func manifest(name string) (out []string, err error) {
-	text, err := whittle.ReadFile(name, maxFile)
+	text, err := whittle.ReadFile(name, MaxManifest)
 	if err != nil {
 		return nil, err
 	}

@@ -39,8 +39,8 @@ const (
 	// attempts bounds how often a job begins, however it ended: a process that it kills says
 	// nothing. The last one only says so.
 	attempts = 8
-	// failures bounds how often a job fails by an error that may go away.
-	failures = 4
+	// Failures bounds how often a job fails by an error that may go away.
+	Failures = 4
 	// longest is how long a job may take. It is what a queue needs to know, and no limit of
 	// an image: a registry that sends nothing is given up much earlier.
 	longest = 6 * time.Hour
@@ -177,7 +177,7 @@ func final(job *rivertype.JobRow, err error) bool {
 			return true
 		}
 	}
-	return failed(job)+1 >= failures
+	return failed(job)+1 >= Failures
 }
 
 // hopeless is the error of a job whose processes were all gone before it ended, nil if it is

@@ -22,14 +22,14 @@ type Options struct {
 	Transport http.RoundTripper
 	// Offline asks no registry.
 	Offline bool
-	// Most bounds how many names a list has; 0 is 1,000,000.
+	// Most bounds how many names a list has; 0 is [Most].
 	Most int
 }
 
 var errOffline = errors.New("--offline allows no network")
 
-// most is how many names a list has if nothing else is said.
-const most = 1_000_000
+// Most is how many names a list has if nothing else is said.
+const Most = 1_000_000
 
 func (o Options) puller() (*remote.Puller, error) {
 	if o.Offline {
@@ -47,7 +47,7 @@ func (o Options) puller() (*remote.Puller, error) {
 
 func (o Options) most() int {
 	if o.Most <= 0 {
-		return most
+		return Most
 	}
 	return o.Most
 }
