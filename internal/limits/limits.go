@@ -92,7 +92,7 @@ func Bounds() []Bound {
 		{ofPage, "the log of a job", inUnits(jobs.MaxLog), ""},
 		{ofPage, "jobs that have ended and are kept", whittle.Thousands(jobs.MostKept), ""},
 		{ofPage, "images that are compared at once", whittle.Thousands(serve.MaxCompared), ""},
-		{ofFleet, "repositories of a registry, and tags of one", whittle.Thousands(catalog.Most), "--repositories, --tags"},
+		{ofFleet, "repositories of a registry, and tags of one", whittle.Thousands(catalog.Most), ""},
 		{ofFleet, "a Kubernetes manifest", inUnits(names.MaxManifest), ""},
 		{ofFleet, "attempts to read an image or a layer", whittle.Thousands(work.Failures), ""},
 		{ofDisk, "the build engine's cache", whittle.Bytes(buildkitd.DefaultKeep), "--engine-keep"},
