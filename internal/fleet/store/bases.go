@@ -70,7 +70,7 @@ func (r *report) bases(ctx context.Context) error {
 		best.row.From.Layers, best.row.To.Layers = tree[from].depth, tree[best.to].depth
 		best.row.From.Top, best.row.To.Top = layers[tree[from].layer].diffID, layers[tree[best.to].layer].diffID
 		for base, image := range map[*fleet.Base]int64{&best.row.From: tree[from].image, &best.row.To: tree[best.to].image} {
-			row := r.s.db.SQL.QueryRowContext(ctx, r.s.db.Query(`SELECT place FROM fleet_images WHERE id = ?1`), image)
+			row := r.at.QueryRowContext(ctx, r.s.db.Query(`SELECT place FROM fleet_images WHERE id = ?1`), image)
 			if err := row.Scan(&base.Example); err != nil {
 				return err
 			}
@@ -166,7 +166,7 @@ func (r *report) tree(ctx context.Context) (tree []prefix, uses map[int64]int64,
 			tree[at].ends++
 		}
 	}
-	err = r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err = r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var of, layer, part int64
 		if err := scan(&of, &layer, &part); err != nil {
 			return err
@@ -191,7 +191,7 @@ func (r *report) tree(ctx context.Context) (tree []prefix, uses map[int64]int64,
 		tree[at].images++
 		uses[layer]++
 		return nil
-	}, r.current()+`SELECT l.image, p.layer, l.part FROM cur JOIN fleet_image_layers l ON l.image = cur.image JOIN fleet_parts p ON p.id = l.part ORDER BY l.image, l.position`)
+	}, `SELECT l.image, p.layer, l.part FROM fleet_cur cur JOIN fleet_image_layers l ON l.image = cur.image JOIN fleet_parts p ON p.id = l.part ORDER BY l.image, l.position`)
 	end()
 	return tree, uses, err
 }
@@ -204,13 +204,13 @@ type layerSize struct {
 
 func (r *report) sizes(ctx context.Context) (map[int64]layerSize, error) {
 	out := map[int64]layerSize{}
-	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var id int64
 		var l layerSize
 		err := scan(&id, &l.diffID, &l.size, &l.download)
 		out[id] = l
 		return err
-	}, r.current()+`SELECT x.id, x.diff_id, max(p.size), min(b.size) FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob JOIN fleet_layers x ON x.id = p.layer GROUP BY x.id, x.diff_id`)
+	}, `SELECT x.id, x.diff_id, max(p.size), min(b.size) FROM fleet_uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob JOIN fleet_layers x ON x.id = p.layer GROUP BY x.id, x.diff_id`)
 	return out, err
 }
 
@@ -225,7 +225,7 @@ func (r *report) packagesOf(ctx context.Context, tree []prefix, of []int) (map[i
 	slices.Sort(parts)
 	byPart := map[int64]map[string]int64{}
 	for some := range slices.Chunk(slices.Compact(parts), database.AtOnce) {
-		err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+		err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 			var part, visible int64
 			var name string
 			if err := scan(&part, &name, &visible); err != nil {

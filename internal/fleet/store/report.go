@@ -1,11 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/database"
 	"whittle.dev/whittle/internal/fleet"
 )
 
@@ -21,7 +24,9 @@ type ReportOptions struct {
 
 // report makes a report on some scans.
 type report struct {
-	s     *Store
+	s *Store
+	// at is the one connection that has the tables of prepare.
+	at    *sql.Conn
 	o     ReportOptions
 	scans []int64
 	out   *fleet.Report
@@ -35,9 +40,10 @@ const maxGrowth = 30
 func (s *Store) Report(ctx context.Context, o ReportOptions) (*fleet.Report, error) {
 	r := &report{s: s, o: o, out: &fleet.Report{Schema: fleet.ReportSchema, Database: s.db.Name, Team: o.Team, Scans: []fleet.Scan{}, Packages: []fleet.Package{}, Sharing: []fleet.Sharing{}, Alone: []fleet.Layer{},
 		Bases: []fleet.Rebase{}, Wasted: []fleet.Waste{}, Teams: []fleet.Team{}, Findings: []fleet.Finding{}, Growth: []fleet.Growth{}, Failed: []fleet.Failure{}}}
-	if err := r.about(ctx); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return nil, s.failed(err)
 	}
+	defer r.end(ctx)
 	for _, part := range []func(context.Context) error{r.totals, r.packages, r.layers, r.bases, r.wasted, r.teams, r.findings, r.growth, r.failures} {
 		if err := part(ctx); err != nil {
 			return nil, s.failed(err)
@@ -89,10 +95,49 @@ func (r *report) in(column string) string {
 	return column + " IN (" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.scans)), ", "), "[]") + ")"
 }
 
-// current are the distinct images with figures, and how often each part is in them.
-func (r *report) current() string {
-	return `WITH cur AS (SELECT DISTINCT i.id AS image FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE ` + r.in("n.scan") + ` AND i.state = '` + done + `'),
-		uses AS (SELECT l.part AS part, min(l.blob) AS blob, count(*) AS n FROM fleet_image_layers l JOIN cur ON cur.image = l.image GROUP BY l.part) `
+// begin finds what the report is about, and makes the tables of prepare.
+func (r *report) begin(ctx context.Context) (err error) {
+	if err := r.about(ctx); err != nil {
+		return err
+	}
+	if r.at, err = r.s.db.SQL.Conn(ctx); err != nil {
+		return err
+	}
+	if err := r.prepare(ctx); err != nil {
+		r.end(ctx)
+		return err
+	}
+	return nil
+}
+
+// end gives the connection back, without the tables.
+func (r *report) end(ctx context.Context) {
+	_ = r.drop(context.WithoutCancel(ctx)) // if it fails, the connection is broken, and goes
+	r.at.Close()
+}
+
+// prepare makes tables that this connection alone has: fleet_cur are the distinct images with
+// figures, fleet_uses how often each part is in them.
+func (r *report) prepare(ctx context.Context) error {
+	if err := r.drop(ctx); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`CREATE TEMP TABLE fleet_cur (image BIGINT PRIMARY KEY)`,
+		`INSERT INTO fleet_cur SELECT DISTINCT i.id FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE ` + r.in("n.scan") + ` AND i.state = '` + done + `'`,
+		`CREATE TEMP TABLE fleet_uses (part BIGINT PRIMARY KEY, blob BIGINT NOT NULL, n BIGINT NOT NULL)`,
+		`INSERT INTO fleet_uses SELECT l.part, min(l.blob), count(*) FROM fleet_image_layers l JOIN fleet_cur c ON c.image = l.image GROUP BY l.part`,
+		`ANALYZE fleet_cur`, `ANALYZE fleet_uses`,
+	} {
+		if err := r.s.db.Exec(ctx, r.at, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *report) drop(ctx context.Context) error {
+	return cmp.Or(r.s.db.Exec(ctx, r.at, `DROP TABLE IF EXISTS fleet_cur`), r.s.db.Exec(ctx, r.at, `DROP TABLE IF EXISTS fleet_uses`))
 }
 
 func (r *report) limit() string {
@@ -103,7 +148,7 @@ func (r *report) limit() string {
 }
 
 func (r *report) one(ctx context.Context, query string, to ...any) error {
-	return r.s.db.SQL.QueryRowContext(ctx, r.s.db.Query(query)).Scan(to...)
+	return r.at.QueryRowContext(ctx, r.s.db.Query(query)).Scan(to...)
 }
 
 func (r *report) totals(ctx context.Context) error {
@@ -111,13 +156,13 @@ func (r *report) totals(ctx context.Context) error {
 	if err := r.one(ctx, `SELECT count(*) FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE `+r.in("n.scan")+` AND i.state = '`+done+`'`, &t.Names); err != nil {
 		return err
 	}
-	err := r.one(ctx, r.current()+`SELECT count(*), COALESCE(sum(i.size), 0), COALESCE(sum(i.wasted), 0), COALESCE(sum(i.download), 0) FROM cur JOIN fleet_images i ON i.id = cur.image`,
+	err := r.one(ctx, `SELECT count(*), COALESCE(sum(i.size), 0), COALESCE(sum(i.wasted), 0), COALESCE(sum(i.download), 0) FROM fleet_cur cur JOIN fleet_images i ON i.id = cur.image`,
 		&t.Images, &t.Each.Size, &t.Each.Wasted, &t.Each.Download)
 	if err != nil {
 		return err
 	}
-	return r.one(ctx, r.current()+`, distinct_layers AS (SELECT p.layer, max(p.size) AS size, max(p.wasted) AS wasted, min(b.size) AS download
-		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob GROUP BY p.layer)
+	return r.one(ctx, `WITH distinct_layers AS (SELECT p.layer, max(p.size) AS size, max(p.wasted) AS wasted, min(b.size) AS download
+		FROM fleet_uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob GROUP BY p.layer)
 		SELECT count(*), COALESCE(sum(size), 0), COALESCE(sum(wasted), 0), COALESCE(sum(download), 0) FROM distinct_layers`, &t.Layers, &t.Once.Size, &t.Once.Wasted, &t.Once.Download)
 }
 
@@ -127,8 +172,8 @@ const packaged = `o.ecosystem NOT IN ('instruction', 'app')`
 func (r *report) packages(ctx context.Context) error {
 	// A layer whose files belong to one version in some images and to another one in others has
 	// its bytes once for the name, and once for each version.
-	sums := r.current() + `, owned AS (SELECT o.id, o.ecosystem, o.name, o.version, p.layer, u.part, u.n, po.visible
-		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_owners po ON po.part = p.id JOIN fleet_owners o ON o.id = po.owner WHERE ` + packaged + `),
+	sums := `WITH owned AS (SELECT o.id, o.ecosystem, o.name, o.version, p.layer, u.part, u.n, po.visible
+		FROM fleet_uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_owners po ON po.part = p.id JOIN fleet_owners o ON o.id = po.owner WHERE ` + packaged + `),
 		owner_layer AS (SELECT id, ecosystem, name, version, max(visible) AS once, sum(visible * n) AS each FROM owned GROUP BY id, ecosystem, name, version, layer),
 		by_owner AS (SELECT id, ecosystem, name, version, sum(once) AS once, sum(each) AS each FROM owner_layer GROUP BY id, ecosystem, name, version),
 		name_part AS (SELECT ecosystem, name, layer, n, sum(visible) AS visible FROM owned GROUP BY ecosystem, name, layer, part, n),
@@ -138,7 +183,7 @@ func (r *report) packages(ctx context.Context) error {
 		return err
 	}
 	// The versions of the first names come with them: one query for all.
-	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var p fleet.Package
 		var v fleet.Version
 		if err := scan(&p.Ecosystem, &p.Name, &p.Once, &p.Each, &v.Version, &v.Once, &v.Each); err != nil {
@@ -167,14 +212,14 @@ func (r *report) packages(ctx context.Context) error {
 
 // images counts the images that have a package, and each of its versions.
 func (r *report) images(ctx context.Context, p *fleet.Package) error {
-	from := r.current() + `SELECT %s FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN cur ON cur.image = l.image
+	from := `SELECT %s FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN fleet_cur cur ON cur.image = l.image
 		WHERE o.name = ?1 AND o.ecosystem = ?2 %s`
-	row := r.s.db.SQL.QueryRowContext(ctx, r.s.db.Query(fmt.Sprintf(from, "count(DISTINCT l.image)", "")), p.Name, p.Ecosystem)
+	row := r.at.QueryRowContext(ctx, r.s.db.Query(fmt.Sprintf(from, "count(DISTINCT l.image)", "")), p.Name, p.Ecosystem)
 	if err := row.Scan(&p.Images); err != nil {
 		return err
 	}
 	counts := map[string]int64{}
-	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var version string
 		var n int64
 		err := scan(&version, &n)
@@ -191,8 +236,8 @@ func (r *report) images(ctx context.Context, p *fleet.Package) error {
 var shares = [][2]int64{{1, 1}, {2, 9}, {10, 99}, {100, 999}, {1000, 0}}
 
 func (r *report) layers(ctx context.Context) error {
-	layers := r.current() + `, by_layer AS (SELECT p.layer, max(p.size) AS size, min(b.size) AS download, sum(u.n) AS n, min(u.part) AS part
-		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob GROUP BY p.layer) `
+	layers := `WITH by_layer AS (SELECT p.layer, max(p.size) AS size, min(b.size) AS download, sum(u.n) AS n, min(u.part) AS part
+		FROM fleet_uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_blobs b ON b.id = u.blob GROUP BY p.layer) `
 	for _, bounds := range shares {
 		x := fleet.Sharing{From: bounds[0], To: bounds[1]}
 		condition := fmt.Sprintf("n >= %d", x.From)
@@ -204,23 +249,23 @@ func (r *report) layers(ctx context.Context) error {
 		}
 		r.out.Sharing = append(r.out.Sharing, x)
 	}
-	return r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	return r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var l fleet.Layer
 		err := scan(&l.DiffID, &l.Size, &l.Download, &l.Images, &l.Example)
 		r.out.Alone = append(r.out.Alone, l)
 		return err
-	}, layers+`SELECT x.diff_id, b.size, b.download, b.n, (SELECT min(i.place) FROM fleet_image_layers l JOIN cur ON cur.image = l.image JOIN fleet_images i ON i.id = l.image WHERE l.part = b.part)
+	}, layers+`SELECT x.diff_id, b.size, b.download, b.n, (SELECT min(i.place) FROM fleet_image_layers l JOIN fleet_cur cur ON cur.image = l.image JOIN fleet_images i ON i.id = l.image WHERE l.part = b.part)
 		FROM by_layer b JOIN fleet_layers x ON x.id = b.layer WHERE b.n = 1 AND b.size > 0 ORDER BY b.size DESC, x.diff_id`+r.limit())
 }
 
 func (r *report) wasted(ctx context.Context) error {
-	return r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	return r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var w fleet.Waste
 		err := scan(&w.Cause, &w.Once, &w.Each, &w.Files)
 		r.out.Wasted = append(r.out.Wasted, w)
 		return err
-	}, r.current()+`, by_layer AS (SELECT w.cause, p.layer, max(w.bytes) AS once, sum(w.bytes * u.n) AS each, max(w.files) AS files
-		FROM uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_wastes w ON w.part = p.id GROUP BY w.cause, p.layer)
+	}, `WITH by_layer AS (SELECT w.cause, p.layer, max(w.bytes) AS once, sum(w.bytes * u.n) AS each, max(w.files) AS files
+		FROM fleet_uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_wastes w ON w.part = p.id GROUP BY w.cause, p.layer)
 		SELECT cause, sum(once), sum(each), sum(files) FROM by_layer GROUP BY cause ORDER BY sum(once) DESC, cause`)
 }
 
@@ -235,9 +280,9 @@ func (r *report) teams(ctx context.Context) error {
 		}
 		label, key = `COALESCE(json_extract(i.labels, ?1), '')`, `$."`+key+`"`
 	}
-	teams := r.current() + `, team AS (SELECT cur.image, ` + label + ` AS name FROM cur JOIN fleet_images i ON i.id = cur.image) `
+	teams := `WITH team AS (SELECT cur.image, ` + label + ` AS name FROM fleet_cur cur JOIN fleet_images i ON i.id = cur.image) `
 	at := map[string]int{}
-	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		t := fleet.Team{Causes: []fleet.TeamWaste{}}
 		err := scan(&t.Name, &t.Images, &t.Size, &t.Wasted)
 		at[t.Name] = len(r.out.Teams)
@@ -247,7 +292,7 @@ func (r *report) teams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	return r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var name string
 		var w fleet.TeamWaste
 		err := scan(&name, &w.Cause, &w.Bytes)
@@ -259,13 +304,13 @@ func (r *report) teams(ctx context.Context) error {
 }
 
 func (r *report) findings(ctx context.Context) error {
-	found := r.current() + `, by_layer AS (SELECT f.finding, max(f.low) AS low, max(f.high) AS high, sum(f.low) AS each_low, sum(f.high) AS each_high, count(*) AS images, min(f.image) AS image
-		FROM fleet_image_findings f JOIN cur ON cur.image = f.image GROUP BY f.finding, COALESCE(f.layer, -f.image)),
+	found := `WITH by_layer AS (SELECT f.finding, max(f.low) AS low, max(f.high) AS high, sum(f.low) AS each_low, sum(f.high) AS each_high, count(*) AS images, min(f.image) AS image
+		FROM fleet_image_findings f JOIN fleet_cur cur ON cur.image = f.image GROUP BY f.finding, COALESCE(f.layer, -f.image)),
 		by_finding AS (SELECT finding, sum(low) AS low, sum(high) AS high, sum(each_low) AS each_low, sum(each_high) AS each_high, sum(images) AS images, min(image) AS image FROM by_layer GROUP BY finding) `
 	if err := r.one(ctx, found+`SELECT count(*) FROM by_finding`, &r.out.MoreFindings); err != nil {
 		return err
 	}
-	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var f fleet.Finding
 		err := scan(&f.Rule, &f.Fingerprint, &f.Message, &f.Advice, &f.Images, &f.Once.Low, &f.Once.High, &f.Each.Low, &f.Each.High, &f.Example)
 		r.out.Findings = append(r.out.Findings, f)
@@ -277,7 +322,7 @@ func (r *report) findings(ctx context.Context) error {
 }
 
 func (r *report) growth(ctx context.Context) error {
-	err := r.s.db.Each(ctx, r.s.db.SQL, func(scan func(...any) error) error {
+	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var g fleet.Growth
 		err := scan(&g.Scan, &g.Time, &g.What)
 		r.out.Growth = append(r.out.Growth, g)
@@ -289,21 +334,23 @@ func (r *report) growth(ctx context.Context) error {
 			break
 		}
 		g := &r.out.Growth[i]
-		at := report{s: r.s, scans: []int64{g.Scan}, out: &fleet.Report{}}
-		err = at.totals(ctx)
+		at := report{s: r.s, at: r.at, scans: []int64{g.Scan}, out: &fleet.Report{}}
+		if err = at.prepare(ctx); err == nil { // the last part that needs the tables
+			err = at.totals(ctx)
+		}
 		g.Images, g.Layers, g.Once, g.Each = at.out.Totals.Images, at.out.Totals.Layers, at.out.Totals.Once.Size, at.out.Totals.Each.Size
 	}
 	return err
 }
 
 func (r *report) failures(ctx context.Context) (err error) {
-	r.out.Failed, err = r.s.failures(ctx, r.in("n.scan"), r.limit())
+	r.out.Failed, err = r.s.failures(ctx, r.at, r.in("n.scan"), r.limit())
 	return err
 }
 
-func (s *Store) failures(ctx context.Context, where, limit string) ([]fleet.Failure, error) {
+func (s *Store) failures(ctx context.Context, of database.Asked, where, limit string) ([]fleet.Failure, error) {
 	out := []fleet.Failure{}
-	err := s.db.Each(ctx, s.db.SQL, func(scan func(...any) error) error {
+	err := s.db.Each(ctx, of, func(scan func(...any) error) error {
 		var f fleet.Failure
 		err := scan(&f.Name, &f.Error, &f.Hint)
 		out = append(out, f)
@@ -316,20 +363,22 @@ func (s *Store) failures(ctx context.Context, where, limit string) ([]fleet.Fail
 // Find has the images of the last scans that have a package; version is empty for any.
 func (s *Store) Find(ctx context.Context, name, version string, o ReportOptions) (*fleet.Found, error) {
 	r := &report{s: s, o: o, out: &fleet.Report{}}
-	if err := r.about(ctx); err != nil {
+	if err := r.begin(ctx); err != nil {
 		return nil, s.failed(err)
 	}
+	defer r.end(ctx)
 	out := &fleet.Found{Schema: fleet.FoundSchema, Database: s.db.Name, Package: name, Version: version, Rows: []fleet.Hit{}}
 	// As names of packages are compared: https://packaging.python.org/en/latest/specifications/name-normalization/
 	same := func(of string) string { return `lower(replace(replace(` + of + `, '_', '-'), '.', '-'))` }
-	hits := r.current() + `, hits AS (SELECT n.name AS named, i.digest, o.ecosystem, o.name, o.version, sum(po.visible) AS visible
-		FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN cur ON cur.image = l.image
-		JOIN fleet_images i ON i.id = l.image JOIN (SELECT DISTINCT image, name FROM fleet_names WHERE ` + r.in("scan") + `) n ON n.image = i.id
-		WHERE ` + packaged + ` AND ` + same("o.name") + ` = ` + same("CAST(?1 AS TEXT)") + ` AND (o.version = ?2 OR ?2 = '') GROUP BY n.name, i.digest, o.ecosystem, o.name, o.version) `
-	if err := s.db.SQL.QueryRowContext(ctx, s.db.Query(hits+`SELECT count(*) FROM hits`), name, version).Scan(&out.More); err != nil {
+	hits := `WITH sums AS (SELECT l.image, o.ecosystem, o.name, o.version, sum(po.visible) AS visible
+		FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN fleet_cur cur ON cur.image = l.image
+		WHERE ` + packaged + ` AND ` + same("o.name") + ` = ` + same("CAST(?1 AS TEXT)") + ` AND (o.version = ?2 OR ?2 = '') GROUP BY l.image, o.ecosystem, o.name, o.version),
+		hits AS (SELECT DISTINCT n.name AS named, i.digest, s.ecosystem, s.name, s.version, s.visible
+		FROM sums s JOIN fleet_images i ON i.id = s.image JOIN fleet_names n ON n.image = i.id AND ` + r.in("n.scan") + `) `
+	if err := r.at.QueryRowContext(ctx, s.db.Query(hits+`SELECT count(*) FROM hits`), name, version).Scan(&out.More); err != nil {
 		return nil, s.failed(err)
 	}
-	err := s.db.Each(ctx, s.db.SQL, func(scan func(...any) error) error {
+	err := s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var h fleet.Hit
 		err := scan(&h.Image, &h.Digest, &h.Ecosystem, &h.Name, &h.Version, &h.Visible)
 		out.Rows = append(out.Rows, h)
@@ -351,7 +400,7 @@ func (s *Store) Status(ctx context.Context, rows int) (*fleet.Status, error) {
 		r.scans = append(r.scans, x.ID)
 	}
 	if out.Scans = append(out.Scans, scans...); len(scans) > 0 {
-		if out.Failed, err = s.failures(ctx, r.in("n.scan"), r.limit()); err != nil {
+		if out.Failed, err = s.failures(ctx, s.db.SQL, r.in("n.scan"), r.limit()); err != nil {
 			return nil, s.failed(err)
 		}
 	}
