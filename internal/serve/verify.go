@@ -117,6 +117,7 @@ type aJob struct {
 	Lines   []string
 	Result  template.HTML
 	Changes bool // files can be written
+	Written bool // and were, just now
 }
 
 // Goes says that the job has not ended.
@@ -136,7 +137,7 @@ func (v *verifier) job(_ context.Context, q url.Values) (*html.Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := aJob{Job: j}
+	out := aJob{Job: j, Written: q.Get("written") != ""}
 	if out.Lines, _, err = log.Since(0); err != nil {
 		return nil, err
 	}

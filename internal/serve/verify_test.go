@@ -168,6 +168,8 @@ func TestVerify(t *testing.T) {
 	}
 	if a := s.post("write", "id", "1"); a.code != http.StatusSeeOther || s.disk(dir) != "FROM debian:12\n" {
 		t.Errorf("%d %q", a.code, s.disk(dir))
+	} else if body := s.get(a.header.Get("Location"), 200); !strings.Contains(body, "The files were written.") {
+		t.Error("the page does not say that the files were written")
 	}
 	if a := s.post("write", "id", "1"); a.code != 400 || !strings.Contains(a.body, "has changed meanwhile") {
 		t.Errorf("again: %d", a.code)
