@@ -60,4 +60,6 @@
       if (!['queued', 'running'].includes(e.data)) { stream.close(); location.reload(); }
     });
   }
+  const again = document.querySelector('[data-again]');
+  if (again) setTimeout(() => location.reload(), again.dataset.again);
 }

@@ -42,7 +42,7 @@ func (s *Server) questions() []question {
 		{"GET", "study", true, s.study},
 		{"GET", "history", true, s.records.list},
 		{"GET", "changes", true, s.records.changes},
-		{"GET", "fleet", true, s.fleet.report},
+		{"GET", "fleet", false, s.fleet.report},
 		{"GET", "find", true, s.fleet.find},
 		{"GET", "jobs", true, s.proofs.jobList},
 		{"GET", "job", true, s.proofs.job},

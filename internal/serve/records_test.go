@@ -103,8 +103,9 @@ func TestStudies(t *testing.T) {
 	}
 }
 
-// TestFleet: the report on many images, and those that have a package.
-func TestFleet(t *testing.T) {
+// newFleet is the file of a fleet with one image, and how it is opened.
+func newFleet(t *testing.T) func(ctx context.Context) (*store.Store, error) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "fleet.db")
 	open := func(ctx context.Context) (*store.Store, error) {
 		return store.Open(ctx, file, store.Options{Version: "1"})
@@ -124,6 +125,12 @@ func TestFleet(t *testing.T) {
 		return f.PutFigures(t.Context(), tx, image, &store.Figures{Layers: []store.Part{}})
 	}))
 	imagetest.Must(t, f.Close())
+	return open
+}
+
+// TestFleet: the report on many images, and those that have a package.
+func TestFleet(t *testing.T) {
+	open := newFleet(t)
 	s := serve(t, Options{Fleet: open})
 	for name, want := range map[string]string{"fleet": "1 image", "find?package=openssl": "openssl", "find?package=openssl" + url.QueryEscape("=="+hostile): "openssl"} {
 		body := s.get(name, 200)
@@ -135,4 +142,37 @@ func TestFleet(t *testing.T) {
 	s.validate("fleet-find.v1.json", s.get("api/find?package=openssl", 200))
 	s.get("find", 400)
 	serve(t, Options{}).get("fleet", 404)
+}
+
+// TestFleetIsMade: a page does not wait for a report that takes long, and programs do.
+func TestFleetIsMade(t *testing.T) {
+	open, goOn := newFleet(t), make(chan struct{})
+	opened := make(chan struct{}, 10)
+	s := serve(t, Options{Fleet: func(ctx context.Context) (*store.Store, error) {
+		opened <- struct{}{}
+		select {
+		case <-goOn:
+			return open(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}})
+	for range 2 {
+		if body := s.get("fleet", 200); !strings.Contains(body, "The report is being made") {
+			t.Error("the page waits")
+		}
+	}
+	other := s.get("fleet?team=x", 200) // the one for no label is given up
+	if !strings.Contains(other, "being made") {
+		t.Error("another label")
+	}
+	close(goOn)
+	s.validate("fleet.v1.json", s.get("api/fleet?team=x", 200))
+	if body := s.get("fleet?team=x", 200); strings.Contains(body, "being made") {
+		t.Error("it was made, and is not shown")
+	}
+	if len(opened) != 2 {
+		t.Errorf("the fleet was opened %d times, want 2", len(opened))
+	}
+	imagetest.Must(t, s.Close())
 }

@@ -101,6 +101,7 @@ func folderOf(projects []string) string {
 
 // Close lets another process serve the same projects.
 func (s *Server) Close() error {
+	s.fleet.close()
 	if s.proofs.queue == nil {
 		return nil
 	}
@@ -125,6 +126,7 @@ func (s *Server) Handler(at net.Addr) http.Handler {
 	mux.Handle("POST /cancel", s.measured("cancel", s.action(s.proofs.cancel)))
 	mux.Handle("POST /write", s.measured("write", s.action(s.proofs.writeResult)))
 	mux.Handle("GET /events", http.HandlerFunc(s.proofs.events))
+	mux.Handle("GET /api/fleet", s.measured("api/fleet", s.asJSON(question{ask: s.fleet.result})))
 	mux.Handle("GET /api/file", s.measured("api/file", http.HandlerFunc(s.fileBytes)))
 	mux.Handle("GET /metrics", http.HandlerFunc(s.writeMetrics))
 	return newGuard(s.token, at, func(string) { s.metrics.refused.Add(1) }, mux)
