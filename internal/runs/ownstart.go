@@ -78,6 +78,10 @@ func wantsArguments(r build.RunResult) bool {
 	return !r.TimedOut && r.Err == nil && usage.Match(text) && (argumentMissing.Match(text) || !usageError.Match(text))
 }
 
+// stillThere begins how a start was seen to run that nobody could ask: it went on until
+// its time was over. How long it took to be ready is not known then.
+const stillThere = "it was still there after "
+
 // judgeOwn gives the result of a watched start. It runs if its health check
 // passed, it answered, it ended with success, or it still ran at the end. If
 // there is a health check it must pass, and a server's workers must not end as
@@ -108,7 +112,7 @@ func judgeOwn(c build.Command, r build.RunResult, process whittle.Process) (whit
 	case r.TimedOut && onlyWaits(w):
 		run.Status, run.Problem = whittle.Unknown, "nothing but "+strings.Join(w.Programs, ", ")+" was seen running: it waits"
 	case r.TimedOut && len(w.CheckOutput) == 0 && (!checked || w.Blind):
-		run.Ready = "it was still there after " + lastTime(r)
+		run.Ready = stillThere + lastTime(r)
 		if len(w.Ports) > 0 {
 			run.Ready += ", and listened on " + portsText(w.Ports)
 		}

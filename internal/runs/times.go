@@ -2,6 +2,7 @@ package runs
 
 import (
 	"slices"
+	"strings"
 
 	"whittle.dev/whittle"
 )
@@ -93,7 +94,7 @@ func (s *StartTimes) Medians() whittle.SlowerStart {
 // Timed is the start that says how long an image takes until it is ready: its own, if
 // that was seen to be ready, else the first command that was named; nil if neither runs.
 func Timed(v *whittle.Variant) *whittle.CommandRun {
-	if own := OwnRun(v.Run); own != nil && own.Status == whittle.Runs && own.Ready != "" {
+	if own := OwnRun(v.Run); own != nil && own.Status == whittle.Runs && own.Ready != "" && !strings.HasPrefix(own.Ready, stillThere) {
 		return own
 	}
 	if len(v.Run.Commands) == 0 || v.Run.Commands[0].Own || v.Run.Commands[0].Optional || v.Run.Commands[0].Status != whittle.Runs {

@@ -3,6 +3,8 @@ package runs
 import (
 	"math/rand/v2"
 	"testing"
+
+	"whittle.dev/whittle"
 )
 
 // TestSlower: what is called slower is so beyond doubt.
@@ -59,5 +61,35 @@ func TestNoise(t *testing.T) {
 			t.Errorf("width %.1f: %d of %d were called slower", width, cried, pairs)
 		}
 		t.Logf("width %.1f: %d of %d", width, cried, pairs)
+	}
+}
+
+// TestTimed: an image is ready when its own start was seen to be, or a command has run. A
+// start that nobody could ask, and that ran on until its time was over, says nothing of how
+// long it takes.
+func TestTimed(t *testing.T) {
+	own := func(ready string) whittle.CommandRun {
+		return whittle.CommandRun{Name: "CMD", Own: true, Status: whittle.Runs, Ready: ready, Seconds: []float64{60}}
+	}
+	named := whittle.CommandRun{Name: "help", Status: whittle.Runs, Seconds: []float64{1}}
+	failing := whittle.CommandRun{Name: "help", Status: whittle.Fails, Seconds: []float64{1}}
+	for name, c := range map[string]struct {
+		runs []whittle.CommandRun
+		want string
+	}{
+		"its health check passed":    {[]whittle.CommandRun{named, own("its health check passed")}, "CMD"},
+		"it answered":                {[]whittle.CommandRun{own("it answered on port 80 with 200")}, "CMD"},
+		"nobody could ask":           {[]whittle.CommandRun{named, own(stillThere + "60 s")}, "help"},
+		"nobody could ask, it alone": {[]whittle.CommandRun{own(stillThere + "60 s, and listened on 8501")}, ""},
+		"the command fails":          {[]whittle.CommandRun{failing, own(stillThere + "60 s")}, ""},
+		"nothing runs":               {nil, ""},
+	} {
+		got := ""
+		if r := Timed(&whittle.Variant{Run: whittle.RunFacts{Commands: c.runs}}); r != nil {
+			got = r.Name
+		}
+		if got != c.want {
+			t.Errorf("%s: timed by %q, not %q", name, got, c.want)
+		}
 	}
 }
