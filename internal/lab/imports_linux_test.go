@@ -20,8 +20,8 @@ func TestImports(t *testing.T) {
 	gone := false
 	for _, s := range r.Steps {
 		t.Logf("%s %q (%s) %s: %s; %s", s.Finding.Rule, s.Finding.Advice, s.Finding.Risk, s.Status, s.Reason, s.Support)
-		if strings.Contains(s.Finding.Advice, "quickjson") {
-			t.Error("quickjson is proposed to go, and a run touches it")
+		if strings.Contains(s.Finding.Advice, "quickjson") && (s.Status != whittle.FixSkipped || s.Reason != "CMD imports quickjson") {
+			t.Errorf("quickjson is %s (%s), and a run imports it", s.Status, s.Reason)
 		}
 		gone = gone || s.Status == whittle.Applied && strings.Contains(s.Finding.Advice, "deadweight") &&
 			s.Support == "no run imported what it removes, and none touched a file of it"
