@@ -41,20 +41,26 @@ func (p *tab) focused() string {
 }
 
 // click clicks on a point where nothing but the element that an expression names
-// is hit.
+// is hit. It waits until the element stays where it is: what was opened above it, or is
+// still being drawn, moves it.
 func (p *tab) click(format string, args ...any) {
 	p.Helper()
-	at := get[[]float64](p, `(e => { if (!e) return null; e.scrollIntoView({block: 'center'});
+	var at, before []float64
+	for range 100 {
+		before, at = at, get[[]float64](p, `(e => { if (!e) return null; e.scrollIntoView({block: 'center'});
 		const r = e.getBoundingClientRect();
 		for (const y of [r.top + 3, r.top + r.height / 2, r.bottom - 3]) for (const x of [r.left + r.width / 2, r.left + 3, r.right - 3]) {
 			const hit = document.elementFromPoint(x, y);
 			if (hit && (hit === e || e.contains(hit))) return [x, y];
 		}
 		return null; })(%s)`, fmt.Sprintf(format, args...))
-	if at == nil {
-		p.Fatalf("it cannot be clicked: "+format, args...)
+		if at != nil && slices.Equal(at, before) {
+			p.do(chromedp.MouseClickXY(at[0], at[1]))
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	p.do(chromedp.MouseClickXY(at[0], at[1]))
+	p.Fatalf("it cannot be clicked: "+format, args...)
 }
 
 // cell is the expression of the rectangle of a name.
@@ -316,6 +322,13 @@ func (p *tab) tick(name string) {
 	box := fmt.Sprintf(`[...document.querySelectorAll('input.need')].find(b => b.getAttribute('aria-label') === %s)`, quote("without "+name))
 	get[any](p, `(b => { for (let d = b.closest('details'); d; d = d.parentElement.closest('details')) d.open = true; })(%s)`, box)
 	was := get[bool](p, "%s.checked", box)
+	p.click("%s", box)
+	for range 100 { // a click that comes while the page draws may be lost
+		if get[bool](p, "%s.checked", box) != was {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	p.click("%s", box)
 	p.until("%s.checked === %v", box, !was)
 }
