@@ -126,12 +126,9 @@ func (j aJob) Goes() bool { return !j.Status.Ended() }
 // job shows a job. Its value is the list with this one alone, and of one that is done the
 // result.
 func (v *verifier) job(_ context.Context, q url.Values) (*html.Page, error) {
-	id, err := jobID(q)
+	id, err := v.jobID(q)
 	if err != nil {
 		return nil, err
-	}
-	if v.queue == nil {
-		return nil, noJobs()
 	}
 	j, log, err := v.queue.Get(id)
 	if err != nil {
@@ -160,12 +157,8 @@ func (v *verifier) job(_ context.Context, q url.Values) (*html.Page, error) {
 	return p, err
 }
 
-func noJobs() error {
-	return whittle.WithHint(whittle.ErrNotFound.Errorf("no project is served, so that there are no jobs"), "name one: whittle serve DIR")
-}
-
-// jobID is the number of the job that a request is about.
-func jobID(q url.Values) (int64, error) {
+// jobID is the number of the job that a request is about. There is none without a project.
+func (v *verifier) jobID(q url.Values) (int64, error) {
 	text, err := one(q, "id", "a number")
 	if err != nil {
 		return 0, err
@@ -173,6 +166,9 @@ func jobID(q url.Values) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return 0, whittle.ErrUsage.Errorf("%s is no number", page.Plain(text))
+	}
+	if v.queue == nil {
+		return 0, whittle.WithHint(whittle.ErrNotFound.Errorf("no project is served, so that there are no jobs"), "name one: whittle serve DIR")
 	}
 	return n, nil
 }
@@ -225,10 +221,7 @@ func (v *verifier) startVerify(_ context.Context, q url.Values) (string, error) 
 
 // cancel ends a job.
 func (v *verifier) cancel(_ context.Context, q url.Values) (string, error) {
-	id, err := jobID(q)
-	if err == nil && v.queue == nil {
-		err = noJobs()
-	}
+	id, err := v.jobID(q)
 	if err == nil {
 		err = v.queue.Cancel(id)
 	}
@@ -238,10 +231,7 @@ func (v *verifier) cancel(_ context.Context, q url.Values) (string, error) {
 // writeResult writes the files that a verification has proven, if they are still as they
 // were, and git has them.
 func (v *verifier) writeResult(ctx context.Context, q url.Values) (string, error) {
-	id, err := jobID(q)
-	if err == nil && v.queue == nil {
-		err = noJobs()
-	}
+	id, err := v.jobID(q)
 	if err != nil {
 		return "", err
 	}
@@ -292,10 +282,7 @@ func (v *verifier) events(w http.ResponseWriter, r *http.Request) {
 	q, err := values(w, r)
 	var id int64
 	if err == nil {
-		id, err = jobID(q)
-	}
-	if err == nil && v.queue == nil {
-		err = noJobs()
+		id, err = v.jobID(q)
 	}
 	if err == nil {
 		_, _, err = v.queue.Get(id)
