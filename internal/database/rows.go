@@ -69,3 +69,7 @@ func (d *DB) Clock() string {
 	}
 	return `CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`
 }
+
+// Moment is how columns have a time: RFC 3339 in UTC with milliseconds, so that texts sort as
+// times.
+const Moment = "2006-01-02T15:04:05.000Z"

@@ -12,11 +12,8 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/database"
 )
-
-// moment is how the column at has a time: RFC 3339 in UTC with milliseconds, so that
-// texts sort as times.
-const moment = "2006-01-02T15:04:05.000Z"
 
 // Add keeps a record, whole or not at all, and gives it its ID. A record without a time
 // gets the current one.
@@ -31,7 +28,7 @@ func (s *Store) Add(ctx context.Context, r *whittle.Record) error {
 	if r.Image == nil {
 		return whittle.ErrUsage.Errorf("recording %s: it has no image", r.Ref)
 	}
-	r.Time = at.UTC().Format(moment)
+	r.Time = at.UTC().Format(database.Moment)
 	if r.Categories == nil {
 		r.Categories = []whittle.CategoryRow{}
 	}
@@ -167,10 +164,10 @@ func (q *Query) where() (text string, args []any) {
 		add("commit_id < ?", q.Commit+"g") // behind all hexadecimal digits
 	}
 	if !q.Since.IsZero() {
-		add("at >= ?", q.Since.UTC().Format(moment))
+		add("at >= ?", q.Since.UTC().Format(database.Moment))
 	}
 	if !q.Until.IsZero() {
-		add("at < ?", q.Until.UTC().Format(moment))
+		add("at < ?", q.Until.UTC().Format(database.Moment))
 	}
 	if q.Committed {
 		add("modified = ?", false)
@@ -249,7 +246,7 @@ func (s *Store) Prune(ctx context.Context, r Retention) (*whittle.Pruned, error)
 func (s *Store) prune(ctx context.Context, r Retention) (n int64, err error) {
 	before := "9999" // sorts behind all times
 	if !r.Before.IsZero() {
-		before = r.Before.UTC().Format(moment)
+		before = r.Before.UTC().Format(database.Moment)
 	}
 	const old = ` FROM records WHERE id IN (
 		SELECT id FROM (SELECT id, at, row_number() OVER (PARTITION BY project, variant ORDER BY id DESC) AS newest FROM records) AS numbered

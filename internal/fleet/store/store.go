@@ -68,10 +68,6 @@ func (s *Store) Within(ctx context.Context, do func(tx *sql.Tx) error) error {
 // failed is the error of reading the store.
 func (s *Store) failed(err error) error { return s.db.Failed("reading", err) }
 
-// moment is how columns have a time: RFC 3339 in UTC with milliseconds, so that texts sort as
-// times.
-const moment = "2006-01-02T15:04:05.000Z"
-
 // all has the rows of a query that has one column.
 func all[T any](ctx context.Context, s *Store, of database.Asked, query string, args ...any) (out []T, err error) {
 	err = s.db.Each(ctx, of, func(scan func(...any) error) error {
@@ -125,4 +121,4 @@ func unpack(packed []byte, what string) ([]byte, error) {
 	return content, nil
 }
 
-func now() string { return time.Now().UTC().Format(moment) }
+func now() string { return time.Now().UTC().Format(database.Moment) }
