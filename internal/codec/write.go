@@ -2,6 +2,7 @@ package codec
 
 import (
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -57,3 +58,20 @@ type plainWriter struct{ io.Writer }
 
 // Close implements io.Closer.
 func (plainWriter) Close() error { return nil }
+
+// shared is the encoder of [Compress]. One of its own for each text would be megabytes that
+// are cleared first, which takes longer than to compress a few kilobytes.
+var shared = sync.OnceValues(func() (*zstd.Encoder, error) {
+	_, _, standard, _ := Levels(Zstd)
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(standard)), zstd.WithZeroFrames(true))
+})
+
+// Compress compresses a whole text by zstd, at the default of [Levels]. It may be called by
+// several goroutines.
+func Compress(text []byte) ([]byte, error) {
+	z, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	return z.EncodeAll(text, nil), nil
+}

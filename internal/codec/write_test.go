@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strconv"
+	"sync"
 	"testing"
 
 	"whittle.dev/whittle"
@@ -43,6 +45,31 @@ func TestWriter(t *testing.T) {
 	if _, err := NewWriter(io.Discard, XZ, 0); !errors.Is(err, whittle.ErrUnsupported) {
 		t.Errorf("xz: %v", err)
 	}
+}
+
+// TestCompress: a whole text is read again, also by several goroutines at a time.
+func TestCompress(t *testing.T) {
+	var all sync.WaitGroup
+	for i, n := range []int{0, 1, 5, 4000, 300_000, 5_000_000} {
+		all.Go(func() {
+			in := imagetest.Content(strconv.Itoa(i), n)
+			out, err := Compress(in)
+			if err != nil || Of(out) != Zstd {
+				t.Errorf("%d bytes: %s, %v", n, Of(out), err)
+				return
+			}
+			r, release, err := Decompress(bufio.NewReader(bytes.NewReader(out)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer release()
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, in) {
+				t.Errorf("%d bytes: %d are read, %v", n, len(got), err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // pack compresses in pieces of n bytes.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/database"
@@ -149,27 +150,42 @@ func (s *Store) putOwners(ctx context.Context, tx *sql.Tx, fresh []string, parts
 	owners = slices.Compact(owners)
 	out := map[whittle.Owner]int64{}
 	for some := range slices.Chunk(owners, database.AtOnce) {
+		if err := findOwners(ctx, s, tx, some, out); err != nil {
+			return nil, err
+		}
+		unknown := slices.DeleteFunc(slices.Clone(some), func(o whittle.Owner) bool { return out[o] != 0 })
+		if len(unknown) == 0 {
+			continue
+		}
 		var rows [][]any
-		var names []any
-		for _, o := range some {
+		for _, o := range unknown {
 			rows = append(rows, []any{o.Ecosystem, o.Name, o.Version})
-			names = append(names, o.Name)
 		}
 		if err := s.db.Insert(ctx, tx, `INSERT INTO fleet_owners (ecosystem, name, version)`, rows, `ON CONFLICT DO NOTHING`); err != nil {
 			return nil, err
 		}
-		err := s.db.Each(ctx, tx, func(scan func(...any) error) error {
-			var o whittle.Owner
-			var id int64
-			err := scan(&o.Ecosystem, &o.Name, &o.Version, &id)
-			out[o] = id
-			return err
-		}, `SELECT ecosystem, name, version, id FROM fleet_owners WHERE name IN (`+marks(len(names), 0)+`)`, names...)
-		if err != nil {
+		if err := findOwners(ctx, s, tx, unknown, out); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// findOwners adds the identities of those owners that are there: of these alone, since a package
+// may have a thousand versions.
+func findOwners(ctx context.Context, s *Store, tx *sql.Tx, owners []whittle.Owner, to map[whittle.Owner]int64) error {
+	var args []any
+	var rows []string
+	for i, o := range owners {
+		args, rows = append(args, o.Name, o.Ecosystem, o.Version), append(rows, "("+marks(3, 3*i)+")")
+	}
+	return s.db.Each(ctx, tx, func(scan func(...any) error) error {
+		var o whittle.Owner
+		var id int64
+		err := scan(&o.Ecosystem, &o.Name, &o.Version, &id)
+		to[o] = id
+		return err
+	}, `SELECT ecosystem, name, version, id FROM fleet_owners WHERE (name, ecosystem, version) IN (VALUES `+strings.Join(rows, ", ")+`)`, args...)
 }
 
 func byName(a, b whittle.Owner) int {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/database"
 )
 
@@ -72,7 +73,7 @@ func (s *Store) NameFailed(ctx context.Context, scan int64, name string, why err
 // Put gives a name of a scan its image, and has the blobs that have to be read for it: none
 // if all were read. What was known of the image stays, but not an error of an earlier scan.
 func (s *Store) Put(ctx context.Context, tx *sql.Tx, scan int64, name string, m *Manifest) (image int64, missing []int64, err error) {
-	config, err := pack(m.Config)
+	config, err := codec.Compress(m.Config)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -206,7 +207,7 @@ func (s *Store) Blob(ctx context.Context, id int64) (b Blob, places []string, er
 
 // PutLayer keeps the index of a blob's layer, as it was read. To do it again changes nothing.
 func (s *Store) PutLayer(ctx context.Context, tx *sql.Tx, blob int64, diffID whittle.Digest, encoded []byte) error {
-	packed, err := pack(encoded)
+	packed, err := codec.Compress(encoded)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -117,18 +116,23 @@ func (r *report) end(ctx context.Context) {
 }
 
 // prepare makes tables that this connection alone has: fleet_cur are the distinct images with
-// figures, fleet_uses how often each part is in them.
+// figures, fleet_uses how often each part is in them, and whether its layer is in them in
+// several parts.
 func (r *report) prepare(ctx context.Context) error {
 	if err := r.drop(ctx); err != nil {
 		return err
 	}
-	for _, statement := range []string{
+	return r.statements(ctx,
 		`CREATE TEMP TABLE fleet_cur (image BIGINT PRIMARY KEY)`,
-		`INSERT INTO fleet_cur SELECT DISTINCT i.id FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE ` + r.in("n.scan") + ` AND i.state = '` + done + `'`,
-		`CREATE TEMP TABLE fleet_uses (part BIGINT PRIMARY KEY, blob BIGINT NOT NULL, n BIGINT NOT NULL)`,
-		`INSERT INTO fleet_uses SELECT l.part, min(l.blob), count(*) FROM fleet_image_layers l JOIN fleet_cur c ON c.image = l.image GROUP BY l.part`,
-		`ANALYZE fleet_cur`, `ANALYZE fleet_uses`,
-	} {
+		`INSERT INTO fleet_cur SELECT DISTINCT i.id FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE `+r.in("n.scan")+` AND i.state = '`+done+`'`,
+		`CREATE TEMP TABLE fleet_uses (part BIGINT PRIMARY KEY, blob BIGINT NOT NULL, n BIGINT NOT NULL, layer BIGINT NOT NULL, several BOOLEAN NOT NULL)`,
+		`INSERT INTO fleet_uses SELECT l.part, min(l.blob), count(*), p.layer, FALSE FROM fleet_image_layers l JOIN fleet_cur c ON c.image = l.image JOIN fleet_parts p ON p.id = l.part GROUP BY l.part, p.layer`,
+		`UPDATE fleet_uses SET several = TRUE WHERE layer IN (SELECT layer FROM fleet_uses GROUP BY layer HAVING count(*) > 1)`,
+		`ANALYZE fleet_cur`, `ANALYZE fleet_uses`)
+}
+
+func (r *report) statements(ctx context.Context, all ...string) error {
+	for _, statement := range all {
 		if err := r.s.db.Exec(ctx, r.at, statement); err != nil {
 			return err
 		}
@@ -137,7 +141,7 @@ func (r *report) prepare(ctx context.Context) error {
 }
 
 func (r *report) drop(ctx context.Context) error {
-	return cmp.Or(r.s.db.Exec(ctx, r.at, `DROP TABLE IF EXISTS fleet_cur`), r.s.db.Exec(ctx, r.at, `DROP TABLE IF EXISTS fleet_uses`))
+	return r.statements(ctx, `DROP TABLE IF EXISTS fleet_cur`, `DROP TABLE IF EXISTS fleet_uses`, `DROP TABLE IF EXISTS fleet_versions`, `DROP TABLE IF EXISTS fleet_packages`)
 }
 
 func (r *report) limit() string {
@@ -170,16 +174,10 @@ func (r *report) totals(ctx context.Context) error {
 const packaged = `o.ecosystem NOT IN ('instruction', 'app')`
 
 func (r *report) packages(ctx context.Context) error {
-	// A layer whose files belong to one version in some images and to another one in others has
-	// its bytes once for the name, and once for each version.
-	sums := `WITH owned AS (SELECT o.id, o.ecosystem, o.name, o.version, p.layer, u.part, u.n, po.visible
-		FROM fleet_uses u JOIN fleet_parts p ON p.id = u.part JOIN fleet_part_owners po ON po.part = p.id JOIN fleet_owners o ON o.id = po.owner WHERE ` + packaged + `),
-		owner_layer AS (SELECT id, ecosystem, name, version, max(visible) AS once, sum(visible * n) AS each FROM owned GROUP BY id, ecosystem, name, version, layer),
-		by_owner AS (SELECT id, ecosystem, name, version, sum(once) AS once, sum(each) AS each FROM owner_layer GROUP BY id, ecosystem, name, version),
-		name_part AS (SELECT ecosystem, name, layer, n, sum(visible) AS visible FROM owned GROUP BY ecosystem, name, layer, part, n),
-		name_layer AS (SELECT ecosystem, name, max(visible) AS once, sum(visible * n) AS each FROM name_part GROUP BY ecosystem, name, layer),
-		by_name AS (SELECT ecosystem, name, sum(once) AS once, sum(each) AS each FROM name_layer GROUP BY ecosystem, name) `
-	if err := r.one(ctx, sums+`SELECT count(*) FROM by_name`, &r.out.MorePackages); err != nil {
+	if err := r.sumPackages(ctx); err != nil {
+		return err
+	}
+	if err := r.one(ctx, `SELECT count(*) FROM fleet_packages`, &r.out.MorePackages); err != nil {
 		return err
 	}
 	// The versions of the first names come with them: one query for all.
@@ -195,9 +193,9 @@ func (r *report) packages(ctx context.Context) error {
 		last := &r.out.Packages[len(r.out.Packages)-1]
 		last.Versions = append(last.Versions, v)
 		return nil
-	}, sums+`, first AS (SELECT * FROM by_name ORDER BY once DESC, name, ecosystem`+r.limit()+`)
-		SELECT f.ecosystem, f.name, f.once, f.each, o.version, o.once, o.each FROM first f JOIN by_owner o ON o.name = f.name AND o.ecosystem = f.ecosystem
-		ORDER BY f.once DESC, f.name, f.ecosystem, o.once DESC, o.version`)
+	}, `WITH first AS (SELECT * FROM fleet_packages ORDER BY once DESC, name, ecosystem`+r.limit()+`)
+		SELECT f.ecosystem, f.name, f.once, f.each, o.version, v.once, v.each FROM first f JOIN fleet_owners o ON o.name = f.name AND o.ecosystem = f.ecosystem JOIN fleet_versions v ON v.owner = o.id
+		ORDER BY f.once DESC, f.name, f.ecosystem, v.once DESC, o.version`)
 	if err != nil {
 		return err
 	}
@@ -210,14 +208,35 @@ func (r *report) packages(ctx context.Context) error {
 	return nil
 }
 
+// sumPackages makes two further tables like those of prepare: fleet_versions has what each
+// version of a package takes, fleet_packages each package.
+//
+// A layer whose files belong to one version in some images and to another one in others has
+// its bytes once for the name, and once for each version. Few layers are in images in several
+// parts: only these are grouped by layer. Names are joined to sums, since texts make groups of
+// millions of rows slow.
+func (r *report) sumPackages(ctx context.Context) error {
+	// SQLite takes tables with CROSS JOIN in this order: it knows nothing of their sizes.
+	return r.statements(ctx,
+		`CREATE TEMP TABLE fleet_versions (owner BIGINT PRIMARY KEY, alone BIGINT NOT NULL, once BIGINT NOT NULL, each BIGINT NOT NULL)`,
+		`INSERT INTO fleet_versions
+		WITH alone AS (SELECT po.owner, sum(po.visible) AS once, sum(po.visible * u.n) AS each FROM fleet_uses u CROSS JOIN fleet_part_owners po WHERE po.part = u.part AND NOT u.several GROUP BY po.owner),
+		by_layer AS (SELECT po.owner, max(po.visible) AS once, sum(po.visible * u.n) AS each FROM fleet_uses u CROSS JOIN fleet_part_owners po WHERE po.part = u.part AND u.several GROUP BY po.owner, u.layer),
+		sums AS (SELECT owner, once AS alone, once, each FROM alone UNION ALL SELECT owner, 0, once, each FROM by_layer)
+		SELECT s.owner, sum(s.alone), sum(s.once), sum(s.each) FROM sums s JOIN fleet_owners o ON o.id = s.owner WHERE `+packaged+` GROUP BY s.owner`,
+		`CREATE TEMP TABLE fleet_packages (ecosystem TEXT NOT NULL, name TEXT NOT NULL, once BIGINT NOT NULL, each BIGINT NOT NULL)`,
+		`INSERT INTO fleet_packages
+		WITH by_part AS (SELECT o.ecosystem, o.name, u.layer, sum(po.visible) AS visible FROM fleet_uses u CROSS JOIN fleet_part_owners po CROSS JOIN fleet_owners o
+		WHERE po.part = u.part AND o.id = po.owner AND u.several AND `+packaged+` GROUP BY o.ecosystem, o.name, u.layer, u.part),
+		by_layer AS (SELECT ecosystem, name, max(visible) AS once FROM by_part GROUP BY ecosystem, name, layer),
+		sums AS (SELECT ecosystem, name, once, 0 AS each FROM by_layer UNION ALL SELECT o.ecosystem, o.name, v.alone, v.each FROM fleet_versions v JOIN fleet_owners o ON o.id = v.owner)
+		SELECT ecosystem, name, sum(once), sum(each) FROM sums GROUP BY ecosystem, name`)
+}
+
 // images counts the images that have a package, and each of its versions.
 func (r *report) images(ctx context.Context, p *fleet.Package) error {
 	from := `SELECT %s FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN fleet_cur cur ON cur.image = l.image
 		WHERE o.name = ?1 AND o.ecosystem = ?2 %s`
-	row := r.at.QueryRowContext(ctx, r.s.db.Query(fmt.Sprintf(from, "count(DISTINCT l.image)", "")), p.Name, p.Ecosystem)
-	if err := row.Scan(&p.Images); err != nil {
-		return err
-	}
 	counts := map[string]int64{}
 	err := r.s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var version string
@@ -226,10 +245,17 @@ func (r *report) images(ctx context.Context, p *fleet.Package) error {
 		counts[version] = n
 		return err
 	}, fmt.Sprintf(from, "o.version, count(DISTINCT l.image)", "GROUP BY o.version"), p.Name, p.Ecosystem)
+	if err != nil {
+		return err
+	}
 	for i := range p.Versions {
 		p.Versions[i].Images = counts[p.Versions[i].Version]
 	}
-	return err
+	if len(p.Versions) == 1 {
+		p.Images = p.Versions[0].Images
+		return nil
+	}
+	return r.at.QueryRowContext(ctx, r.s.db.Query(fmt.Sprintf(from, "count(DISTINCT l.image)", "")), p.Name, p.Ecosystem).Scan(&p.Images)
 }
 
 // shares are the bounds of [fleet.Sharing].
@@ -371,8 +397,8 @@ func (s *Store) Find(ctx context.Context, name, version string, o ReportOptions)
 	// As names of packages are compared: https://packaging.python.org/en/latest/specifications/name-normalization/
 	same := func(of string) string { return `lower(replace(replace(` + of + `, '_', '-'), '.', '-'))` }
 	hits := `WITH sums AS (SELECT l.image, o.ecosystem, o.name, o.version, sum(po.visible) AS visible
-		FROM fleet_owners o JOIN fleet_part_owners po ON po.owner = o.id JOIN fleet_image_layers l ON l.part = po.part JOIN fleet_cur cur ON cur.image = l.image
-		WHERE ` + packaged + ` AND ` + same("o.name") + ` = ` + same("CAST(?1 AS TEXT)") + ` AND (o.version = ?2 OR ?2 = '') GROUP BY l.image, o.ecosystem, o.name, o.version),
+		FROM fleet_owners o CROSS JOIN fleet_part_owners po CROSS JOIN fleet_image_layers l CROSS JOIN fleet_cur cur
+		WHERE po.owner = o.id AND l.part = po.part AND cur.image = l.image AND ` + packaged + ` AND ` + same("o.name") + ` = ` + same("CAST(?1 AS TEXT)") + ` AND (o.version = ?2 OR ?2 = '') GROUP BY l.image, o.ecosystem, o.name, o.version),
 		hits AS (SELECT DISTINCT n.name AS named, i.digest, s.ecosystem, s.name, s.version, s.visible
 		FROM sums s JOIN fleet_images i ON i.id = s.image JOIN fleet_names n ON n.image = i.id AND ` + r.in("n.scan") + `) `
 	if err := r.at.QueryRowContext(ctx, s.db.Query(hits+`SELECT count(*) FROM hits`), name, version).Scan(&out.More); err != nil {

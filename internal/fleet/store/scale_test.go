@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -16,8 +17,8 @@ import (
 	"whittle.dev/whittle/internal/postgrestest"
 )
 
-// filled is a store with so many images of ten layers: five that are shared by many, two by
-// ten, and three that the image alone has, with 300 packages in all.
+// filled is a store with so many images of ten layers: five that are shared by many, in three
+// parts each, two by ten, and three that the image alone has, with 300 packages in all.
 func filled(t *testing.T, where string, images int) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), where, store.Options{Version: "1"})
@@ -57,6 +58,11 @@ func filled(t *testing.T, where string, images int) *store.Store {
 					id := digest("layer %d %d", l, of)
 					m.Layers = append(m.Layers, store.Claim{Blob: whittle.Blob{Digest: id, Size: 40e6, MediaType: "layer"}, DiffID: id})
 					p := part(id, 30, l*31+of)
+					if l < 5 && i%3 > 0 { // what is above hides some of a shared layer's files
+						n := int64(i % 3 * 500)
+						p.Owners[0].Visible, p.Visible, p.Wasted = p.Owners[0].Visible-n, p.Visible-n, p.Wasted+n
+						p.Wastes[0].Bytes += n
+					}
 					f.Layers = append(f.Layers, p)
 					f.Sizes.Size, f.Sizes.Visible, f.Sizes.Wasted = f.Sizes.Size+p.Size, f.Sizes.Visible+p.Visible, f.Sizes.Wasted+p.Wasted
 				}
@@ -90,13 +96,15 @@ func filled(t *testing.T, where string, images int) *store.Store {
 }
 
 // TestReportScale prints how long reports on many images take; $WHITTLE_TEST_FLEET_FULL is
-// how many.
+// how many. $WHITTLE_TEST_FLEET_FILE is where the file with them stays: the tests of
+// tools/browser look at it.
 func TestReportScale(t *testing.T) {
 	images := 40
 	if n, err := strconv.Atoi(os.Getenv("WHITTLE_TEST_FLEET_FULL")); err == nil {
 		images = max(n, images)
 	}
-	for name, where := range map[string]func() string{"file": func() string { return filepath.Join(t.TempDir(), "fleet.db") }, "postgres": func() string { return postgrestest.Start(t).URL("postgres") }} {
+	kept := cmp.Or(os.Getenv("WHITTLE_TEST_FLEET_FILE"), filepath.Join(t.TempDir(), "fleet.db"))
+	for name, where := range map[string]func() string{"file": func() string { return kept }, "postgres": func() string { return postgrestest.Start(t).URL("postgres") }} {
 		if testing.Short() && name == "postgres" {
 			continue
 		}

@@ -92,19 +92,6 @@ func marks(n, after int) string {
 // is as large.
 const maxUnpacked = 1 << 30
 
-// pack compresses the content of a column.
-func pack(content []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w, err := codec.NewWriter(&b, codec.Zstd, 0)
-	if err == nil {
-		_, err = w.Write(content)
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	return b.Bytes(), err
-}
-
 func unpack(packed []byte, what string) ([]byte, error) {
 	in, release, err := codec.Decompress(bufio.NewReader(bytes.NewReader(packed)))
 	if err != nil {
