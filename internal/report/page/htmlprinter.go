@@ -8,14 +8,16 @@ import (
 )
 
 // WriteHTML writes the blocks of a document, without the heading that is the page's
-// title.
+// title. Tables are named by the heading above them, with a number from the second one on.
 func WriteHTML(w io.Writer, d Document) error {
 	var b strings.Builder
+	above, tables := "Table", map[string]int{}
 	for i, blk := range d {
 		switch blk := clean(blk).(type) {
 		case Heading:
 			if i > 0 || blk.Level > 1 {
-				fmt.Fprintf(&b, "<h%d>%s</h%[1]d>\n", min(blk.Level+1, 4), html.EscapeString(blk.Text))
+				fmt.Fprintf(&b, "<h%d>%s</h%[1]d>\n", min(max(2, blk.Level), 4), html.EscapeString(blk.Text))
+				above = blk.Text
 			}
 		case Para:
 			fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(string(blk)))
@@ -35,7 +37,11 @@ func WriteHTML(w io.Writer, d Document) error {
 		case Entries:
 			htmlEntries(&b, blk)
 		case Table:
-			htmlTable(&b, blk)
+			name := above
+			if tables[above]++; tables[above] > 1 {
+				name = fmt.Sprintf("%s %d", above, tables[above])
+			}
+			htmlTable(&b, name, blk)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -46,7 +52,7 @@ func htmlLines(b *strings.Builder, lines []string) {
 	fmt.Fprintf(b, "<pre>%s</pre>\n", html.EscapeString(strings.Join(lines, "\n")))
 }
 
-func htmlTable(b *strings.Builder, t Table) {
+func htmlTable(b *strings.Builder, name string, t Table) {
 	t = t.withoutBars()
 	class := func(i int) string {
 		if t.Columns[i].right {
@@ -54,7 +60,7 @@ func htmlTable(b *strings.Builder, t Table) {
 		}
 		return ""
 	}
-	b.WriteString(`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>`)
+	fmt.Fprintf(b, `<div class="scroll" tabindex="0" role="region" aria-label="%s"><table><thead><tr>`, html.EscapeString(name))
 	for i, c := range t.Columns {
 		head := html.EscapeString(c.Head)
 		if head == "" {
