@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/fleet/store"
 	"whittle.dev/whittle/internal/history"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/imagetest"
@@ -37,7 +38,14 @@ func TestPage(t *testing.T) {
 	}
 	env := testEnv(t)
 	env.Images.(named)["shop:1"] = pageImage(t)
-	s, err := New(t.Context(), Options{Env: env, Images: []string{"app:1", "app:2", "shop:1"}, Projects: []string{project}, State: filepath.Join(dir, "state"), Verify: pageBuild(filepath.Join(dir, "go-on")),
+	fleetFile := filepath.Join(dir, "fleet.db")
+	open := func(ctx context.Context) (*store.Store, error) {
+		return store.Open(ctx, fleetFile, store.Options{Version: "1"})
+	}
+	if _, err := os.Stat(fleetFile); errors.Is(err, fs.ErrNotExist) {
+		open = nil
+	}
+	s, err := New(t.Context(), Options{Fleet: open, Env: env, Images: []string{"app:1", "app:2", "shop:1"}, Projects: []string{project}, State: filepath.Join(dir, "state"), Verify: pageBuild(filepath.Join(dir, "go-on")),
 		History: func(ctx context.Context) (*history.Store, error) {
 			return history.Open(ctx, filepath.Join(dir, "history.db"))
 		}})

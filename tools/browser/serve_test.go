@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -292,6 +293,49 @@ func TestServeRefuses(t *testing.T) {
 	if b, err := io.ReadAll(res.Body); err != nil || strings.Contains(string(b), `"id"`) {
 		t.Errorf("a job was begun: %s, %v", b, err)
 	}
+}
+
+// TestServeFleet: the page of a fleet does not wait for the report, which follows by itself. It
+// prints when each page is painted first, of so many images as $WHITTLE_TEST_FLEET_FULL says,
+// which is a measurement: then none may take a second.
+func TestServeFleet(t *testing.T) {
+	_, err := findBrowser()
+	need(t, err == nil, fmt.Sprint(err))
+	dir, images := t.TempDir(), os.Getenv("WHITTLE_TEST_FLEET_FULL")
+	fill := exec.Command("go", "test", "-count=1", "-timeout=30m", "-run", "^TestReportScale$/^file$", "./internal/fleet/store")
+	fill.Dir = filepath.Join("..", "..")
+	fill.Env = append(os.Environ(), "WHITTLE_TEST_FLEET_FILE="+filepath.Join(dir, "fleet.db"), "WHITTLE_TEST_FLEET_FULL="+cmp.Or(images, "300"))
+	if out, err := fill.CombinedOutput(); err != nil {
+		t.Fatalf("filling the fleet: %v\n%s", err, out)
+	}
+	l := startPage(t, dir)
+	begin := time.Now()
+	p := open(t, l.url+"fleet?team=team")
+	painted := func(what string) {
+		p.settledFrame()
+		p.until(`performance.getEntriesByName('first-paint').length`)
+		ms := get[float64](p, `performance.getEntriesByName('first-paint')[0].startTime`)
+		t.Logf("%s: painted first after %.0f ms", what, ms)
+		if images != "" && ms >= 1000 {
+			t.Errorf("%s: painted first after %.0f ms", what, ms)
+		}
+	}
+	painted("the first visit")
+	p.until(`document.readyState === 'complete' && document.body.innerText.includes(%s)`, quote("package-0"))
+	t.Logf("the report is there after %d ms", time.Since(begin).Milliseconds())
+	p.do(chromedp.Reload())
+	p.until(`document.readyState === 'complete' && document.body.innerText.includes(%s)`, quote("package-0"))
+	painted("the report")
+	if want := cmp.Or(images, "300"); !strings.Contains(strings.ReplaceAll(text(p), ",", ""), want+" images") {
+		t.Errorf("the report is not about %s images", want)
+	}
+	p.enter(`form[action=find] input`, "package_007")
+	p.follow(query(`form[action=find] button`), "package_007")
+	painted("the images that have a package")
+	p.own(l.url)
+	p.do(chromedp.Navigate(l.url + "fleet?team=team"))
+	p.loaded("images")
+	p.scan()
 }
 
 // TestServeAxe: axe-core finds nothing that keeps people from using the page.
