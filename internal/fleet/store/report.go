@@ -39,7 +39,7 @@ const maxGrowth = 30
 func (s *Store) Report(ctx context.Context, o ReportOptions) (*fleet.Report, error) {
 	r := &report{s: s, o: o, out: &fleet.Report{Schema: fleet.ReportSchema, Database: s.db.Name, Team: o.Team, Scans: []fleet.Scan{}, Packages: []fleet.Package{}, Sharing: []fleet.Sharing{}, Alone: []fleet.Layer{},
 		Bases: []fleet.Rebase{}, Wasted: []fleet.Waste{}, Teams: []fleet.Team{}, Findings: []fleet.Finding{}, Growth: []fleet.Growth{}, Failed: []fleet.Failure{}}}
-	if err := r.begin(ctx); err != nil {
+	if err := r.begin(ctx, r.prepare); err != nil {
 		return nil, s.failed(err)
 	}
 	defer r.end(ctx)
@@ -94,15 +94,15 @@ func (r *report) in(column string) string {
 	return column + " IN (" + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.scans)), ", "), "[]") + ")"
 }
 
-// begin finds what the report is about, and makes the tables of prepare.
-func (r *report) begin(ctx context.Context) (err error) {
+// begin finds what the report is about, and makes the tables that it needs.
+func (r *report) begin(ctx context.Context, prepare func(context.Context) error) (err error) {
 	if err := r.about(ctx); err != nil {
 		return err
 	}
 	if r.at, err = r.s.db.SQL.Conn(ctx); err != nil {
 		return err
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := prepare(ctx); err != nil {
 		r.end(ctx)
 		return err
 	}
@@ -115,20 +115,29 @@ func (r *report) end(ctx context.Context) {
 	r.at.Close()
 }
 
-// prepare makes tables that this connection alone has: fleet_cur are the distinct images with
-// figures, fleet_uses how often each part is in them, and whether its layer is in them in
-// several parts.
-func (r *report) prepare(ctx context.Context) error {
+// current makes a table that this connection alone has: fleet_cur are the distinct images with
+// figures.
+func (r *report) current(ctx context.Context) error {
 	if err := r.drop(ctx); err != nil {
 		return err
 	}
 	return r.statements(ctx,
 		`CREATE TEMP TABLE fleet_cur (image BIGINT PRIMARY KEY)`,
 		`INSERT INTO fleet_cur SELECT DISTINCT i.id FROM fleet_names n JOIN fleet_images i ON i.id = n.image WHERE `+r.in("n.scan")+` AND i.state = '`+done+`'`,
+		`ANALYZE fleet_cur`)
+}
+
+// prepare makes another one besides: fleet_uses says how often each part is in the images, and
+// whether its layer is in them in several parts.
+func (r *report) prepare(ctx context.Context) error {
+	if err := r.current(ctx); err != nil {
+		return err
+	}
+	return r.statements(ctx,
 		`CREATE TEMP TABLE fleet_uses (part BIGINT PRIMARY KEY, blob BIGINT NOT NULL, n BIGINT NOT NULL, layer BIGINT NOT NULL, several BOOLEAN NOT NULL)`,
 		`INSERT INTO fleet_uses SELECT l.part, min(l.blob), count(*), p.layer, FALSE FROM fleet_image_layers l JOIN fleet_cur c ON c.image = l.image JOIN fleet_parts p ON p.id = l.part GROUP BY l.part, p.layer`,
 		`UPDATE fleet_uses SET several = TRUE WHERE layer IN (SELECT layer FROM fleet_uses GROUP BY layer HAVING count(*) > 1)`,
-		`ANALYZE fleet_cur`, `ANALYZE fleet_uses`)
+		`ANALYZE fleet_uses`)
 }
 
 func (r *report) statements(ctx context.Context, all ...string) error {
@@ -389,27 +398,24 @@ func (s *Store) failures(ctx context.Context, of database.Asked, where, limit st
 // Find has the images of the last scans that have a package; version is empty for any.
 func (s *Store) Find(ctx context.Context, name, version string, o ReportOptions) (*fleet.Found, error) {
 	r := &report{s: s, o: o, out: &fleet.Report{}}
-	if err := r.begin(ctx); err != nil {
+	if err := r.begin(ctx, r.current); err != nil {
 		return nil, s.failed(err)
 	}
 	defer r.end(ctx)
 	out := &fleet.Found{Schema: fleet.FoundSchema, Database: s.db.Name, Package: name, Version: version, Rows: []fleet.Hit{}}
 	// As names of packages are compared: https://packaging.python.org/en/latest/specifications/name-normalization/
 	same := func(of string) string { return `lower(replace(replace(` + of + `, '_', '-'), '.', '-'))` }
-	hits := `WITH sums AS (SELECT l.image, o.ecosystem, o.name, o.version, sum(po.visible) AS visible
-		FROM fleet_owners o CROSS JOIN fleet_part_owners po CROSS JOIN fleet_image_layers l CROSS JOIN fleet_cur cur
-		WHERE po.owner = o.id AND l.part = po.part AND cur.image = l.image AND ` + packaged + ` AND ` + same("o.name") + ` = ` + same("CAST(?1 AS TEXT)") + ` AND (o.version = ?2 OR ?2 = '') GROUP BY l.image, o.ecosystem, o.name, o.version),
-		hits AS (SELECT DISTINCT n.name AS named, i.digest, s.ecosystem, s.name, s.version, s.visible
-		FROM sums s JOIN fleet_images i ON i.id = s.image JOIN fleet_names n ON n.image = i.id AND ` + r.in("n.scan") + `) `
-	if err := r.at.QueryRowContext(ctx, s.db.Query(hits+`SELECT count(*) FROM hits`), name, version).Scan(&out.More); err != nil {
-		return nil, s.failed(err)
-	}
 	err := s.db.Each(ctx, r.at, func(scan func(...any) error) error {
 		var h fleet.Hit
-		err := scan(&h.Image, &h.Digest, &h.Ecosystem, &h.Name, &h.Version, &h.Visible)
+		err := scan(&h.Image, &h.Digest, &h.Ecosystem, &h.Name, &h.Version, &h.Visible, &out.More)
 		out.Rows = append(out.Rows, h)
 		return err
-	}, hits+`SELECT named, digest, ecosystem, name, version, visible FROM hits ORDER BY named, ecosystem, version`+r.limit(), name, version)
+	}, `WITH sums AS (SELECT l.image, o.ecosystem, o.name, o.version, sum(po.visible) AS visible
+		FROM fleet_owners o CROSS JOIN fleet_part_owners po CROSS JOIN fleet_image_layers l CROSS JOIN fleet_cur cur
+		WHERE po.owner = o.id AND l.part = po.part AND cur.image = l.image AND `+packaged+` AND `+same("o.name")+` = `+same("CAST(?1 AS TEXT)")+` AND (o.version = ?2 OR ?2 = '') GROUP BY l.image, o.ecosystem, o.name, o.version),
+		hits AS (SELECT DISTINCT n.name AS named, i.digest, s.ecosystem, s.name, s.version, s.visible
+		FROM sums s JOIN fleet_images i ON i.id = s.image JOIN fleet_names n ON n.image = i.id AND `+r.in("n.scan")+`)
+		SELECT named, digest, ecosystem, name, version, visible, count(*) OVER () FROM hits ORDER BY named, ecosystem, version`+r.limit(), name, version)
 	out.More -= int64(len(out.Rows))
 	return out, s.failed(err)
 }
