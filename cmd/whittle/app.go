@@ -37,6 +37,7 @@ type app struct {
 	limits    host.Limits
 	keep      int64
 	build     host.BuildLimits
+	profile   profiling
 	shown     *progress.Display // nil until something is shown
 }
 
@@ -99,6 +100,7 @@ network or this machine failed; 130 interrupted.`,
 	f.Var(flagvalue.Processes(&a.build.Pids, host.NoLimit), "build-pids", "limit of processes and threads in all RUN steps and runs together, or none (default 8192)")
 	f.Var(flagvalue.Time(&a.build.Time, host.NoLimit), "build-timeout", "time limit of one build, such as 30m, or none (default 2h)")
 	f.Var(flagvalue.Size(&a.keep), "engine-keep", "how much build cache to keep in an engine that whittle starts, such as 50GB (default 20GB)")
+	f.StringVar(&a.profile.dir, "profile", "", "folder for what the processor and the memory were used for: cpu.pprof and heap.pprof, for go tool pprof")
 	root.AddCommand(a.labCommand(), a.inspectCommand(), a.exploreCommand(), a.compareCommand(), a.checkCommand(), gateCommand(a), a.adviseCommand(), a.simulateCommand(), a.forecastCommand(), a.fixCommand(), squeezeCommand(a), verifyCommand(a), traceCommand(a), historyCommand(a), fleetCommand(a), serveCommand(a), a.cacheCommand(), a.engineCommand(), versionCommand(a), manCommand())
 	root.AddCommand(limitsCommand(a, root), commandline.EnvironmentTopic(root))
 	withoutLimits(root)

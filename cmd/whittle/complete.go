@@ -71,7 +71,7 @@ func flagCompletions() map[string]commandline.Words {
 		"allow":    commandline.Open(commandline.Fixed("fs.read=", "fs.write=", "env=", "ssh", "cache-to")),
 		"image":    commandline.Open(imageOfVariant),
 		"baseline": imageNames,
-		"out":      folder, "project": folder, "cache-dir": folder,
+		"out":      folder, "project": folder, "cache-dir": folder, "profile": folder,
 		"file": file, "trace": file, "config": file, "env-file": file,
 	}
 }

@@ -79,6 +79,9 @@ func run(args []string, std stdio) int {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
+	if failed := app.profile.end(); err == nil {
+		err = failed
+	}
 	app.endProgress()
 	code := exitCode(ctx, err)
 	if cause := memory.Cause(ctx); cause != nil && err != nil {

@@ -93,7 +93,7 @@ func (a *app) checkOptions(cmd *cobra.Command, args []string) error {
 			}
 		}
 	}
-	return nil
+	return a.profile.begin()
 }
 
 // sliceOf are the values of a flag that is given several times.
