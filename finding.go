@@ -404,8 +404,10 @@ type Verification struct {
 	// Rounds say, for each round and variant with applied fixes, what they
 	// were to save together and what they did.
 	Rounds []VerifiedRound `json:"rounds"`
-	// Builds counts what was built to find out.
+	// Builds counts what was built to find out, in a study its strategies too, and Images
+	// the images of these builds: those of one build are built side by side.
 	Builds int `json:"builds"`
+	Images int `json:"images"`
 }
 
 // VerifiedRound is what the fixes of one round did to one variant.

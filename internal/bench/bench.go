@@ -45,6 +45,8 @@ type Bench struct {
 	Usual map[string]time.Duration
 	// Trace traces the runs of images where that can be done: see [Bench.Traced].
 	Trace bool
+	// Without are files of the project, by path in it, that its builds do not get.
+	Without []string
 	// Bandwidths are those at which the time to ready is shown.
 	Bandwidths []whittle.Bandwidth
 

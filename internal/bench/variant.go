@@ -26,9 +26,15 @@ import (
 // BuildAndRun builds, measures and runs one variant. A variant that does not
 // build is a result; an error means that the study cannot go on.
 func (b *Bench) BuildAndRun(ctx context.Context, v project.Variant) (*whittle.Variant, error) {
-	if err := b.Open(ctx); err != nil {
+	all, err := Together(ctx, []Making{{b, v}})
+	if err != nil {
 		return nil, err
 	}
+	return all[0], nil
+}
+
+// build builds a variant, and opens its log. There is no image to run if it does not build.
+func (b *Bench) build(ctx context.Context, v project.Variant) (*made, error) {
 	out := &whittle.Variant{Name: v.Name, Context: v.Context, Dockerfile: v.Dockerfile, Target: v.Target, Args: v.Args,
 		Build: whittle.BuildFacts{Log: outdir.LogPath(v.Name), Archive: outdir.ArchivePath(v.Name), Cold: !b.Quick,
 			Engine: b.engineFacts(), Date: b.Env.Time().UTC().Format(time.RFC3339)},
@@ -37,30 +43,27 @@ func (b *Bench) BuildAndRun(ctx context.Context, v project.Variant) (*whittle.Va
 	if err != nil {
 		return nil, whittle.ErrSystem.Errorf("writing the log: %w", err)
 	}
-	defer log.Close()
-
+	m := &made{Variant: out, log: log}
 	d := b.Definition(v)
 	if err := b.warm(ctx, d, v, log); err != nil {
-		return nil, err
+		return m, err
 	}
 	if d.NoCache = !b.Quick; b.Quick {
 		b.Inputs.AddCaches(&d, v.Name, !b.trial)
 	}
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.Out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
 	if err != nil {
-		return b.buildFailure(ctx, out, d, err)
+		m.failure = err
+		_, err = b.buildFailure(ctx, out, d, err)
+		return m, err
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
 	out.Build.Steps = runs.BuildSteps(res.Steps)
 	out.Build.Notes = slices.Concat(res.Notes, b.wanted(d, out.Name).Before(0))
 	d.NoCache, d.CacheFrom, d.CacheTo = false, nil, nil // the engine has all steps now
-	if !b.Quick {
-		if err := b.measure(ctx, d, v, out, log); err != nil {
-			return nil, err
-		}
-	}
-	return out, b.run(ctx, d, v, out, log)
+	m.definition = d
+	return m, nil
 }
 
 // Open opens the build engine when the first build needs it.
@@ -117,7 +120,11 @@ func (b *Bench) Definition(v project.Variant) build.Definition {
 		i := slices.IndexFunc(b.Project.Services, func(p project.Service) bool { return p.Name == s.Name })
 		return i >= 0 && b.Project.Services[i].Composed && !slices.Contains(v.Peers, s.Name)
 	})
-	for _, dir := range append(b.Inputs.CacheFolders(), b.Out.Dir) {
+	kept := append(b.Inputs.CacheFolders(), b.Out.Dir)
+	for _, file := range b.Without {
+		kept = append(kept, filepath.Join(b.Project.Dir, filepath.FromSlash(file)))
+	}
+	for _, dir := range kept {
 		if rel, ok := whittle.Below(d.Context, dir); ok && rel != "." {
 			d.Exclude = append(d.Exclude, filepath.ToSlash(rel))
 		}

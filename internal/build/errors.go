@@ -60,6 +60,9 @@ type Error struct {
 	Message string
 	// Tail holds the last lines that the step printed.
 	Tail []string
+	// Starved says that it may have failed for want of memory, processes or time: alone on
+	// the engine it may not.
+	Starved bool
 
 	sentinels []error
 	hint      string
@@ -151,9 +154,9 @@ func (e *Engine) failure(ctx context.Context, j *job, rec *recorder, err error) 
 	case code >= 0 && f.Step != "":
 		f.Kind = StepFailed
 		f.ExitCode = code
-		f.Message = exitMessage(f.ExitCode)
+		f.Message, f.Starved = exitMessage(f.ExitCode), f.ExitCode == 128+int(syscall.SIGKILL)
 		if why := e.guard.Why(j.kills, code, strings.Join(f.Tail, "\n")); why != "" {
-			f.Message = why
+			f.Message, f.Starved = why, true
 		}
 		if fullDisk(strings.Join(f.Tail, "\n")) {
 			if e.daemon != nil && rec.scarce() {
@@ -214,7 +217,7 @@ func (f *Error) wantsMount(text string) bool {
 
 // late is the error of a build that took too long, with the step that ran then.
 func (j *job) late(why *outOfTime, rec *recorder) error {
-	f := &Error{Kind: StepFailed, File: j.file, Message: why.Error(), ExitCode: -1, cause: why, sentinels: []error{whittle.ErrUsage}}
+	f := &Error{Kind: StepFailed, File: j.file, Message: why.Error(), ExitCode: -1, Starved: true, cause: why, sentinels: []error{whittle.ErrUsage}}
 	f.Step, f.Tail = rec.unfinished()
 	if _, words, ok := strings.Cut(f.Step, "] "); ok {
 		f.Instruction = whittle.Shorten(whittle.OneLine(words), 80)

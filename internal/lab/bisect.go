@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"whittle.dev/whittle"
@@ -10,140 +12,256 @@ import (
 	"whittle.dev/whittle/internal/runs"
 )
 
-// bisectRound finds the fixes of a round that do no harm. It tries all at once, and parts
+// bisector finds the fixes of a round that do no harm.
+type bisector struct {
+	*prover
+	// order is that in which fixes are merged: of two that conflict, the first wins.
+	order []*candidate
+	// conflicting are in the way of fixes before them.
+	conflicting []*candidate
+	accepted    []*candidate
+	// passed are the images with the accepted fixes, by variant.
+	passed map[string]*trial
+}
+
+// group are fixes that some variants are the judges of.
+type group struct {
+	*search
+	variants []project.Variant
+}
+
+// bisectRound gives the fixes of a round that do no harm. It tries all at once, and parts
 // them only if that does harm. Those that make starts slower come after all others: most
 // of them are taken back, and so they are judged alone.
 func (p *prover) bisectRound(ctx context.Context, cands []*candidate) ([]*candidate, error) {
-	var slow, others []*candidate
-	for _, c := range cands {
-		if c.slowsStart() && p.workshop.startCounts() {
-			slow = append(slow, c)
-		} else {
-			others = append(others, c)
-		}
-	}
-	reason, others, accepted, err := p.evaluateRepairing(ctx, nil, others, p.workshop.bench.Project.Variants)
-	if err == nil && reason != "" {
-		accepted, err = p.apart(ctx, nil, others)
-	}
+	b := &bisector{prover: p, order: slices.Clone(cands), passed: maps.Clone(p.now)}
+	slow := func(c *candidate) bool { return c.slowsStart() && p.workshop.startCounts() }
+	slices.SortStableFunc(b.order, func(x, y *candidate) int { return whittle.CompareBools(slow(x), slow(y)) })
+	_, merged, err := p.mergeEdits(b.order)
 	if err != nil {
 		return nil, err
 	}
-	return p.apart(ctx, accepted, slow)
+	b.conflicting = without(b.order, func(c *candidate) bool { return slices.Contains(merged, c) })
+	slices.SortStableFunc(b.order, func(x, y *candidate) int {
+		return cmp.Or(whittle.CompareBools(slow(x), slow(y)), whittle.CompareBools(slices.Contains(b.conflicting, x), slices.Contains(b.conflicting, y)))
+	})
+	if err := b.apart(ctx, without(b.order, slow)); err != nil {
+		return nil, err
+	}
+	if err := b.apart(ctx, without(b.order, func(c *candidate) bool { return !slow(c) })); err != nil {
+		return nil, err
+	}
+	err = b.confirm(ctx)
+	return b.accepted, err
 }
 
-// apart bisects the fixes of shared files with all variants, and then each variant's own
-// fixes with that variant. It gives the accepted ones with those that do no harm.
-func (p *prover) apart(ctx context.Context, accepted, cands []*candidate) ([]*candidate, error) {
-	all := p.workshop.bench.Project.Variants
-	var shared []*candidate
-	for _, c := range cands {
-		if !c.own {
-			shared = append(shared, c)
+// without are the fixes that are not of a kind.
+func without(cands []*candidate, kind func(*candidate) bool) []*candidate {
+	return slices.DeleteFunc(slices.Clone(cands), kind)
+}
+
+// apart finds the fixes that do no harm: of those of shared files with all variants, and
+// then of each variant's own with that variant, of all variants in the same builds. If
+// there are both, it tries all of them together first.
+func (b *bisector) apart(ctx context.Context, cands []*candidate) error {
+	all := b.workshop.bench.Project.Variants
+	own := func(c *candidate) bool { return c.own }
+	if n := len(without(cands, own)); n > 0 && n < len(cands) {
+		var err error
+		if cands, err = b.together(ctx, cands); err != nil {
+			return err
 		}
 	}
-	accepted, err := p.bisect(ctx, accepted, shared, all)
-	if err != nil {
-		return nil, err
+	if err := b.bisect(ctx, []group{{newSearch(without(cands, own), b.conflicting), all}}); err != nil {
+		return err
 	}
+	var groups []group
 	for _, v := range all {
-		var own []*candidate
-		for _, c := range cands {
-			if c.own && c.variants[0] == v.Name {
-				own = append(own, c)
-			}
-		}
-		if accepted, err = p.bisect(ctx, accepted, own, []project.Variant{v}); err != nil {
+		others := func(c *candidate) bool { return !c.own || c.variants[0] != v.Name }
+		groups = append(groups, group{newSearch(without(cands, others), b.conflicting), []project.Variant{v}})
+	}
+	return b.bisect(ctx, groups)
+}
+
+// together tries all fixes at once, until all of them repair their failures. It gives those
+// to take apart, if they do harm.
+func (b *bisector) together(ctx context.Context, cands []*candidate) (left []*candidate, err error) {
+	g := group{&search{left: cands}, b.workshop.bench.Project.Variants}
+	for len(g.left) > 0 && g.harmful == 0 {
+		if err := b.test(ctx, []group{g}); err != nil {
 			return nil, err
 		}
 	}
-	return accepted, nil
+	return g.left, nil
 }
 
-// bisect adds the candidates that do no harm to the accepted ones. It halves the
-// set until it has found each candidate that does harm.
-func (p *prover) bisect(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) ([]*candidate, error) {
-	reason, cands, merged, err := p.evaluateRepairing(ctx, accepted, cands, variants)
+// bisect tests groups until nothing is left of them.
+func (b *bisector) bisect(ctx context.Context, groups []group) error {
+	for {
+		groups = slices.DeleteFunc(groups, func(g group) bool { return len(g.left) == 0 })
+		if len(groups) == 0 {
+			return nil
+		}
+		if err := b.test(ctx, groups); err != nil {
+			return err
+		}
+	}
+}
+
+// verdict is what a test says of a group's fixes: reason is what harm they do, empty if
+// they do none, and failed those that do not repair their failures, or whose
+// generated files cannot be remade, with the reasons.
+type verdict struct {
+	reason string
+	failed map[*candidate]string
+}
+
+// test builds what each group asks for next beside the accepted fixes, of all groups in
+// one build, and notes the verdicts in the groups.
+func (b *bisector) test(ctx context.Context, groups []group) error {
+	asked := make([][]*candidate, len(groups))
+	all := slices.Clone(b.accepted)
+	for i, g := range groups {
+		asked[i] = g.next()
+		all = append(all, asked[i]...)
+	}
+	after, merged, err := b.merge(ctx, without(b.order, func(c *candidate) bool { return !slices.Contains(all, c) }))
+	if err != nil {
+		return err
+	}
+	out := make([]verdict, len(groups))
+	remade := true
+	for i := range groups {
+		out[i].failed = notRemade(asked[i], merged)
+		remade = remade && len(out[i].failed) == 0
+	}
+	if remade { // else the others are tried again
+		if out, err = b.judgeAll(ctx, groups, asked, merged, after); err != nil {
+			return err
+		}
+	}
+	for i, g := range groups {
+		if remade || len(out[i].failed) > 0 {
+			b.note(g, asked[i], merged, out[i])
+		}
+	}
+	b.accepted = without(b.order, func(c *candidate) bool { return !slices.Contains(b.accepted, c) })
+	return nil
+}
+
+// judgeAll builds the variants of groups in a state, and judges the asked fixes of each.
+func (b *bisector) judgeAll(ctx context.Context, groups []group, asked [][]*candidate, merged []*candidate, s state) ([]verdict, error) {
+	var all []wanted
+	for _, g := range groups {
+		all = append(all, inState(g.variants, s)...)
+	}
+	trials, err := b.workshop.tryAll(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]verdict, len(groups))
+	for i, g := range groups {
+		is := trials[:len(g.variants)]
+		trials = trials[len(g.variants):]
+		made := without(asked[i], func(c *candidate) bool { return !slices.Contains(merged, c) })
+		if out[i], err = b.judge(ctx, made, g.variants, is); err != nil {
+			return nil, err
+		}
+		if out[i].reason != "" || len(out[i].failed) > 0 {
+			continue
+		}
+		for j, v := range g.variants {
+			b.passed[v.Name] = is[j]
+		}
+	}
+	return out, nil
+}
+
+// note records the verdict about the asked fixes of a group.
+func (b *bisector) note(g group, asked, merged []*candidate, v verdict) {
 	switch {
-	case err != nil:
-		return nil, err
-	case len(cands) == 0:
-		return accepted, nil
-	case reason == "":
-		return merged, nil
-	case len(cands) == 1:
-		p.revert(cands[0], reason)
-		return accepted, nil
+	case len(v.failed) > 0:
+		for c, why := range v.failed {
+			b.revert(c, why)
+		}
+		g.drop(func(c *candidate) bool { return v.failed[c] != "" })
+	case v.reason == "":
+		for _, c := range asked {
+			if slices.Contains(merged, c) {
+				b.accepted = append(b.accepted, c)
+			}
+		}
+		g.passed(len(asked))
+	default:
+		if c := g.search.failed(len(asked)); c != nil {
+			b.revert(c, v.reason)
+		}
 	}
-	half := len(cands) / 2
-	if accepted, err = p.bisect(ctx, accepted, cands[:half], variants); err != nil {
-		return nil, err
-	}
-	return p.bisect(ctx, accepted, cands[half:], variants)
 }
 
-func (p *prover) revert(c *candidate, reason string) {
+// confirm builds what was accepted, unless it was built, since the fixes of each variant
+// were judged by it alone. Own fixes of a variant that does not do as well with the
+// files of the others are reverted.
+func (b *bisector) confirm(ctx context.Context) error {
+	all := b.workshop.bench.Project.Variants
+	for range all {
+		s, _, err := b.merge(ctx, b.accepted)
+		if err != nil {
+			return err
+		}
+		trials, err := b.workshop.tryAll(ctx, inState(all, s))
+		if err != nil {
+			return err
+		}
+		was := len(b.accepted)
+		for i, v := range all {
+			why := ""
+			if is := trials[i]; is != b.passed[v.Name] {
+				why = worse(b.passed[v.Name], is, true)
+			}
+			if why == "" {
+				continue
+			}
+			b.accepted = slices.DeleteFunc(b.accepted, func(c *candidate) bool {
+				if c.own && c.variants[0] == v.Name {
+					b.revert(c, v.Name+": with the fixes of other variants: "+why)
+					return true
+				}
+				return false
+			})
+		}
+		if len(b.accepted) == was {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (b *bisector) revert(c *candidate, reason string) {
 	c.status, c.reason = whittle.Reverted, reason
-	p.workshop.bench.Env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
+	b.workshop.bench.Env.Listener().Step(fmt.Sprintf("reverted: %s: %s", c.finding.Fix.Title, reason))
 }
 
-// evaluateRepairing reverts the fixes that do not repair their failures, and
-// evaluates the rest again, until all of the rest do.
-func (p *prover) evaluateRepairing(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, rest, merged []*candidate, err error) {
-	for len(cands) > 0 {
-		reason, failed, merged, err := p.evaluate(ctx, accepted, cands, variants)
-		if err != nil || len(failed) == 0 {
-			return reason, cands, merged, err
-		}
-		for c, why := range failed {
-			p.revert(c, why)
-		}
-		cands = slices.DeleteFunc(slices.Clone(cands), func(c *candidate) bool { return failed[c] != "" })
-	}
-	return "", nil, accepted, nil
-}
-
-// evaluate builds the variants with the accepted fixes and further ones. reason
-// says what harm the further ones do, and is empty if they do none. merged are
-// all fixes that do not conflict. failed are those that do not repair their
-// failures, or whose generated files cannot be remade, with the reasons.
-func (p *prover) evaluate(ctx context.Context, accepted, cands []*candidate, variants []project.Variant) (reason string, failed map[*candidate]string, merged []*candidate, err error) {
-	before, _, err := p.merge(ctx, accepted)
-	if err != nil {
-		return "", nil, nil, err
-	}
-	after, merged, err := p.merge(ctx, append(slices.Clone(accepted), cands...))
-	if err != nil {
-		return "", nil, nil, err
-	}
-	if failed = notRemade(cands, merged); len(failed) > 0 {
-		return "", failed, nil, nil
-	}
-	was, is := make([]*trial, len(variants)), make([]*trial, len(variants))
+// judge says what further fixes do to images, compared with those with the accepted ones.
+func (b *bisector) judge(ctx context.Context, cands []*candidate, variants []project.Variant, is []*trial) (out verdict, err error) {
+	was := make([]*trial, len(variants))
 	for i, v := range variants {
-		if was[i], err = p.workshop.try(ctx, v, before); err != nil {
-			return "", nil, nil, err
-		}
-		if is[i], err = p.workshop.try(ctx, v, after); err != nil {
-			return "", nil, nil, err
-		}
+		was[i] = b.passed[v.Name]
 	}
 	repairs := slices.ContainsFunc(cands, func(c *candidate) bool { return c.finding.Breaks })
 	for i, v := range variants {
 		if why := worse(was[i], is[i], repairs); why != "" {
-			p.workshop.bench.Env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
-			return v.Name + ": " + why, nil, nil, nil
+			b.workshop.bench.Env.Listener().Step(fmt.Sprintf("%s: %d fixes together do harm (%s)", v.Name, len(cands), why))
+			return verdict{reason: v.Name + ": " + why}, nil
 		}
 	}
-	if failed = p.images.notRepaired(cands, merged, variants, was, is); len(failed) > 0 {
-		return "", failed, nil, nil
+	if out.failed = b.images.notRepaired(cands, variants, was, is); len(out.failed) > 0 || repairs {
+		return out, nil
 	}
-	if !repairs {
-		if reason, err = p.shortfall(accepted, cands, variants, was, is); reason == "" && err == nil {
-			reason, err = p.slowdown(ctx, cands, variants, was, is)
-		}
+	if out.reason, err = b.shortfall(cands, variants, was, is); out.reason == "" && err == nil {
+		out.reason, err = b.slowdown(ctx, cands, variants, was, is)
 	}
-	return reason, nil, merged, err
+	return out, err
 }
 
 // notRemade are the fixes whose generated files could not be remade, with the
@@ -160,12 +278,9 @@ func notRemade(cands, merged []*candidate) map[*candidate]string {
 
 // notRepaired are the fixes for failures that have repaired them in none of the
 // variants that have them, with the reasons.
-func (a *advisedImages) notRepaired(cands, merged []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
+func (a *advisedImages) notRepaired(cands []*candidate, variants []project.Variant, was, is []*trial) map[*candidate]string {
 	out := map[*candidate]string{}
 	for _, c := range cands {
-		if !slices.Contains(merged, c) {
-			continue // it conflicts with another
-		}
 		for i, v := range variants {
 			f := a.finding(v.Name, c)
 			if f == nil || !f.Breaks {
@@ -192,18 +307,18 @@ const (
 
 // shortfall says how fixes have failed to make images smaller: several together
 // save less than predicted, or a single one saves nothing. It is empty otherwise.
-func (p *prover) shortfall(accepted, cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
+func (b *bisector) shortfall(cands []*candidate, variants []project.Variant, was, is []*trial) (string, error) {
 	var predicted, saved int64
 	for i, v := range variants {
-		x, ok := p.images.byVariant[v.Name]
+		x, ok := b.images.byVariant[v.Name]
 		if !ok || was[i].image == "" || is[i].image == "" {
 			continue
 		}
-		all, err := x.image.Saving(p.images.changes(v.Name, append(slices.Clone(accepted), cands...))...)
+		all, err := x.image.Saving(b.images.changes(v.Name, append(slices.Clone(b.accepted), cands...))...)
 		if err != nil {
 			return "", err
 		}
-		before, err := x.image.Saving(p.images.changes(v.Name, accepted)...)
+		before, err := x.image.Saving(b.images.changes(v.Name, b.accepted)...)
 		if err != nil {
 			return "", err
 		}

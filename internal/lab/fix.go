@@ -195,7 +195,7 @@ func (w *workshop) changes(s state) ([]whittle.FileChange, error) {
 
 // verified compares the images before the proof with those after it.
 func (p *prover) verified(ctx context.Context) (*whittle.Verification, error) {
-	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds}
+	out := &whittle.Verification{Variants: []whittle.VerifiedVariant{}, Rounds: p.rounds, Builds: p.workshop.builds, Images: p.workshop.made}
 	for _, v := range p.workshop.bench.Project.Variants {
 		was, is := p.start[v.Name], p.now[v.Name]
 		row := whittle.VerifiedVariant{Name: v.Name, Before: runs.Outcome(was.Variant), After: runs.Outcome(is.Variant)}

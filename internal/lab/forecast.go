@@ -52,16 +52,20 @@ func (p *prover) strategies(ctx context.Context, out *whittle.Study, c *assumed)
 // buildAll builds the forecasts that have a Dockerfile, and records the actual
 // sizes. It gives the trials by strategy.
 func (p *prover) buildAll(ctx context.Context, from project.Variant, forecasts []whittle.Forecast, s state) (map[string]*trial, error) {
-	made := map[string]*trial{}
+	var all []wanted
+	var built []*whittle.Forecast
 	for i := range forecasts {
-		f := &forecasts[i]
-		if f.Dockerfile == "" || len(f.Skipped) > 0 || f.Actual != nil {
-			continue
+		if f := &forecasts[i]; f.Dockerfile != "" && len(f.Skipped) == 0 && f.Actual == nil {
+			all, built = append(all, p.strategy(from, f, s)), append(built, f)
 		}
-		t, err := p.strategy(ctx, from, f, s)
-		if err != nil {
-			return nil, err
-		}
+	}
+	trials, err := p.workshop.tryAll(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	made := map[string]*trial{}
+	for i, f := range built {
+		t := trials[i]
 		if t.image == "" {
 			f.Notes = append(f.Notes, "it does not build: "+t.Build.Reason)
 			continue
@@ -114,8 +118,8 @@ func (p *prover) predicted(ctx context.Context, before []whittle.Forecast) ([]wh
 	return []whittle.Forecast{f}, nil
 }
 
-// strategy builds the Dockerfile of one forecast.
-func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.Forecast, s state) (*trial, error) {
+// strategy is the build of the Dockerfile of one forecast.
+func (p *prover) strategy(from project.Variant, f *whittle.Forecast, s state) wanted {
 	v := from
 	folder := from.Context
 	if filepath.IsAbs(folder) {
@@ -129,7 +133,7 @@ func (p *prover) strategy(ctx context.Context, from project.Variant, f *whittle.
 		v.Target, v.Dockerfile = from.Target, from.Dockerfile
 	}
 	v.Inline = nil
-	return p.workshop.try(ctx, v, s.With(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)}))
+	return wanted{v, s.With(map[string][]byte{v.Dockerfile: []byte(f.Dockerfile)})}
 }
 
 // ForecastOptions are the options of [Forecast].

@@ -32,6 +32,7 @@ func TestProof(t *testing.T) {
 	t.Run("the seed's actions", func(t *testing.T) { holdActions(t, &s) })
 	t.Run("variants", func(t *testing.T) { holdVariants(t, &s) })
 	t.Run("the best", func(t *testing.T) { holdBest(t, &s) })
+	t.Run("builds", func(t *testing.T) { holdBuilds(t, &s) })
 	t.Run("forecasts", func(t *testing.T) { holdForecasts(t, &s) })
 	t.Run("time to ready", func(t *testing.T) { holdReady(t, &s) })
 }
@@ -118,6 +119,16 @@ func holdVariants(t *testing.T, s *whittle.Study) {
 		if saved := float64(r.Saved); saved < low || saved > high {
 			t.Errorf("round %d of %s (%v): predicted %d to %d, saved %d", r.Round, r.Variant, r.Rules, r.Predicted.Low, r.Predicted.High, r.Saved)
 		}
+	}
+}
+
+// holdBuilds: variants and strategies are built side by side. There were 12 builds, each of
+// one image, of two variants when each was built by itself.
+func holdBuilds(t *testing.T, s *whittle.Study) {
+	v := s.Repair.Verified
+	t.Logf("%d builds of %d images", v.Builds, v.Images)
+	if v.Builds == 0 || v.Builds > 6 || v.Images < v.Builds {
+		t.Errorf("%d builds of %d images", v.Builds, v.Images)
 	}
 }
 

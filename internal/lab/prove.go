@@ -401,11 +401,12 @@ func (p *prover) advance(ctx context.Context, round int, cands, accepted []*cand
 		}
 	}
 	p.state = next
-	for _, v := range p.workshop.bench.Project.Variants {
-		t, err := p.workshop.try(ctx, v, next)
-		if err != nil {
-			return err
-		}
+	trials, err := p.workshop.tryAll(ctx, inState(p.workshop.bench.Project.Variants, next))
+	if err != nil {
+		return err
+	}
+	for i, v := range p.workshop.bench.Project.Variants {
+		t := trials[i]
 		if err := p.noteRound(round, v.Name, accepted, p.now[v.Name], t); err != nil {
 			return err
 		}

@@ -26,7 +26,6 @@ import (
 type toyEngine struct {
 	fakeEngine
 	runs func(text string) bool
-	last string
 	// fails gives what a command prints that fails, by the text of the
 	// Dockerfile; empty is that it passes. nil asks runs.
 	fails func(text string, c build.Command) string
@@ -45,8 +44,7 @@ func (e *toyEngine) Build(_ context.Context, d build.Definition, o build.Output)
 	if err != nil {
 		return nil, err
 	}
-	e.builds = append(e.builds, d.Dockerfile)
-	e.last = string(text)
+	e.note(d.Dockerfile)
 	f, err := dockerfile.Parse(d.Dockerfile, text)
 	if err != nil {
 		return nil, err
@@ -106,12 +104,15 @@ func (e *toyEngine) layer(in *dockerfile.Instruction) (string, error) {
 
 func (e *toyEngine) Run(_ context.Context, d build.Definition, commands []build.Command, _ build.RunOptions) ([]build.RunResult, error) {
 	var out []build.RunResult
-	took, worked := 1.0, 0.0
-	if e.seconds != nil {
-		text, err := os.ReadFile(filepath.Join(d.Context, d.Dockerfile))
-		if err != nil {
+	text := d.Content
+	if text == nil {
+		var err error
+		if text, err = os.ReadFile(filepath.Join(d.Context, d.Dockerfile)); err != nil {
 			return nil, err
 		}
+	}
+	took, worked := 1.0, 0.0
+	if e.seconds != nil {
 		took = e.seconds(string(text))
 		if e.cpu != nil {
 			worked = e.cpu(string(text))
@@ -125,10 +126,10 @@ func (e *toyEngine) Run(_ context.Context, d build.Definition, commands []build.
 			r.Cold = slices.Repeat([]time.Duration{2 * times[0]}, c.Cold)
 		}
 		if e.fails != nil {
-			if out := e.fails(e.last, c); out != "" {
+			if out := e.fails(string(text), c); out != "" {
 				r.ExitCode, r.Stderr = 1, []byte(out)
 			}
-		} else if !e.runs(e.last) {
+		} else if !e.runs(string(text)) {
 			r.ExitCode, r.Stderr = 1, []byte("it misses its file\n")
 		}
 		out = append(out, r)

@@ -91,16 +91,20 @@ func (p restager) try(ctx context.Context, v project.Variant, step *whittle.Repa
 	}
 	reason := p.unproven(v, &step.Finding)
 	after := map[string]*trial{}
-	for _, other := range p.workshop.bench.Project.Variants {
+	users := slices.DeleteFunc(slices.Clone(p.workshop.bench.Project.Variants), func(other project.Variant) bool {
+		return reason != "" || other.Dockerfile != v.Dockerfile || p.now[other.Name].image == ""
+	})
+	trials, err := p.workshop.tryAll(ctx, inState(users, next))
+	if err != nil {
+		return false, err
+	}
+	for i, other := range users {
 		was := p.now[other.Name]
-		if reason != "" || other.Dockerfile != v.Dockerfile || was.image == "" {
-			continue
-		}
-		if after[other.Name], err = p.workshop.try(ctx, other, next); err == nil {
-			reason, err = p.harm(ctx, was, after[other.Name], step.Strategy)
+		if after[other.Name] = trials[i]; reason == "" {
+			reason, err = p.harm(ctx, was, trials[i], step.Strategy)
 		}
 		if err == nil && reason == "" {
-			reason, err = p.slowdown(ctx, nil, []project.Variant{other}, []*trial{was}, []*trial{after[other.Name]})
+			reason, err = p.slowdown(ctx, nil, []project.Variant{other}, []*trial{was}, []*trial{trials[i]})
 		}
 		if err != nil {
 			return false, err

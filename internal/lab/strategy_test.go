@@ -44,7 +44,7 @@ func (e *stagedEngine) Build(_ context.Context, d build.Definition, o build.Outp
 	if err != nil {
 		return nil, err
 	}
-	e.builds, e.last = append(e.builds, d.Dockerfile), string(text)
+	e.note(d.Dockerfile)
 	f, err := dockerfile.Parse(d.Dockerfile, text)
 	if err != nil {
 		return nil, err

@@ -265,7 +265,7 @@ func (s *study) buildAll(ctx context.Context) error {
 		s.bench.Env.Listener().Step(fmt.Sprintf("variant %s (%d of %d): building %s", v.Name, i+1, len(s.bench.Project.Variants), v.Dockerfile))
 		out, err := s.bench.BuildAndRun(ctx, v)
 		if err != nil {
-			return s.interrupted(v, err)
+			return s.stopped(err)
 		}
 		s.noteUnpacked(ctx, out, last, image)
 		out.Fingerprint = print
@@ -515,6 +515,7 @@ func (p *prover) proveStudy(ctx context.Context, out *whittle.Study) error {
 	if err != nil {
 		return err
 	}
+	r.Verified.Builds, r.Verified.Images = p.workshop.builds, p.workshop.made
 	out.Best, err = p.best(ctx, out, generated)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +27,16 @@ type fakeEngine struct {
 	t      *testing.T
 	fail   func(d build.Definition, o build.Output) error
 	run    func(c build.Command) build.RunResult
+	mu     sync.Mutex // variants are built side by side
 	builds []string
 	closed bool
+}
+
+// note notes a build.
+func (e *fakeEngine) note(what string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.builds = append(e.builds, what)
 }
 
 func (e *fakeEngine) Info() build.Info {
@@ -47,7 +56,7 @@ func (e *fakeEngine) Build(_ context.Context, d build.Definition, o build.Output
 	case o.Measure:
 		what += " " + o.Compression
 	}
-	e.builds = append(e.builds, what)
+	e.note(what)
 	if e.fail != nil {
 		if err := e.fail(d, o); err != nil {
 			return nil, err

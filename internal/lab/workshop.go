@@ -41,7 +41,11 @@ type workshop struct {
 	traced map[string]int
 	// trials are the builds so far, by variant and state.
 	trials map[string]*trial
-	builds int
+	// unseenBy are the files of the project that no build and no test of a variant gets.
+	unseenBy map[string]func(rel string) bool
+	// builds counts what was built, and made the images: those that are built side by side
+	// are one build.
+	builds, made int
 	// remade are the states whose generated files were remade.
 	remade  map[string]remade
 	ignored map[string][]whittle.Ignored // in the images at the start, by variant
@@ -73,7 +77,7 @@ type trial struct {
 // newWorkshop copies the project. The variants that the study has built become
 // the trials of the state on disk.
 func newWorkshop(ctx context.Context, s *study) (*workshop, error) {
-	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, traces: s.traces, traced: map[string]int{}, trials: map[string]*trial{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
+	w := &workshop{bench: s.bench, others: s.others, objective: s.o.Objective, trace: s.o.Trace, traces: s.traces, traced: map[string]int{}, trials: map[string]*trial{}, unseenBy: map[string]func(string) bool{}, remade: map[string]remade{}, ignored: map[string][]whittle.Ignored{}}
 	from := s.bench.Project.Dir
 	dir, err := os.MkdirTemp(s.bench.Out.Dir, outdir.WorkPattern)
 	if err != nil {
@@ -133,55 +137,6 @@ func (w *workshop) close() error {
 }
 
 func trialKey(variant string, s state) string { return variant + " " + string(s.Digest()) }
-
-// try builds and runs a variant of a state.
-func (w *workshop) try(ctx context.Context, v project.Variant, s state) (*trial, error) {
-	key := trialKey(v.Name, s)
-	if t, ok := w.trials[key]; ok {
-		return t, nil
-	}
-	if err := w.copy.Checkout(s); err != nil {
-		return nil, err
-	}
-	source, err := w.dockerfile(&v)
-	if err != nil {
-		return nil, whittle.ErrUsage.Errorf("variant %s: %w", v.Name, err)
-	}
-	w.builds++
-	out, err := outdir.Make(filepath.Join(w.images, fmt.Sprintf("%s-%d", v.Name, w.builds)))
-	if err != nil {
-		return nil, err
-	}
-	in := w.bench.InFolder(w.copy.Dir, out, map[string][]byte{v.Name: source})
-	if in.Trace = w.bench.Trace && w.traces[v.Name] == nil && w.traced[v.Name] < tracedTrials; in.Trace {
-		w.traced[v.Name]++
-	}
-	w.bench.Env.Listener().Step(fmt.Sprintf("building %s with what was changed (build %d)", v.Name, w.builds))
-	made, err := in.BuildAndRun(ctx, v)
-	if err != nil {
-		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
-	}
-	t := &trial{Variant: made, state: s, made: v, source: source, declared: declaredNames(w.bench.Project.ContextDir(v))}
-	if made.Build.Status == whittle.Built {
-		t.image = in.ImageOf(made)
-		img, err := audit.Open(ctx, w.bench.Env, t.image, in.Inspected(v, source))
-		if err != nil {
-			return nil, err
-		}
-		made.Inspect = img.Inspection()
-		made.Inspect.Image.Ref = v.Name
-		trace, err := traceOf(made, img, in.Traced(v.Name))
-		img.Close()
-		if err != nil {
-			return nil, err
-		}
-		if trace != nil {
-			w.traces[v.Name] = trace
-		}
-	}
-	w.trials[key] = t
-	return t, nil
-}
 
 // traceOf is what the traced runs of a variant's image touched, nil without any, or if they
 // failed: then they say nothing about what is needed.

@@ -372,7 +372,11 @@ func verifiedWords(v *whittle.Verification) page.List {
 		items = append(items, outcomeWords(vv.Name+" before", vv.Before)...)
 		items = append(items, outcomeWords(vv.Name+" after", vv.After)...)
 	}
-	return append(items, fmt.Sprintf("%d %s to find out.", v.Builds, page.Plural(v.Builds, "builds")))
+	found := fmt.Sprintf("%d %s to find out.", v.Builds, page.Plural(v.Builds, "builds"))
+	if v.Images > v.Builds {
+		found = fmt.Sprintf("%d %s, of %d images, to find out.", v.Builds, page.Plural(v.Builds, "builds"), v.Images)
+	}
+	return append(items, found)
 }
 
 // outcomeWords say what is wrong with an image, if anything is.

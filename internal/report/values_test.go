@@ -120,7 +120,7 @@ func repair() *whittle.Repair {
 		},
 		Files: []whittle.FileChange{{Path: "Dockerfile", Diff: diff},
 			{Path: ".dockerignore", Diff: "--- /dev/null\n+++ b/.dockerignore\n@@ -0,0 +1,2 @@\n+.git\n+" + strings.ReplaceAll(hostile, "\n", "") + "\n", Created: true}},
-		Verified: &whittle.Verification{Builds: 6, Rounds: []whittle.VerifiedRound{
+		Verified: &whittle.Verification{Builds: 6, Images: 9, Rounds: []whittle.VerifiedRound{
 			{Round: 1, Variant: "optimized", Rules: []string{"undeclared-dependency", "metadata-copy"}, Predicted: whittle.Saving{Low: 198_000_000, High: 198_500_000}, Saved: 198_400_000},
 			{Round: 2, Variant: "optimized", Rules: []string{"pip-cache"}, Predicted: exact(400_000), Saved: 410_000},
 			{Round: 2, Variant: "original", Rules: []string{"pip-cache"}, Predicted: exact(400_000), Saved: 0}},
