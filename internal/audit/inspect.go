@@ -47,12 +47,20 @@ func Keys() []string { return ledger.Keys() }
 
 // Inspect says where every byte of an image is, and which are wasted.
 func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) (*whittle.Inspection, error) {
-	s, err := Open(ctx, env, name, o)
+	img, err := env.Images.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	return s.Inspect(o)
+	o = WithStudyDockerfile(env, img, name, o)
+	defer img.Close()
+	return recall(ctx, env, img, "inspect", o, func() (*whittle.Inspection, bool, error) {
+		s, err := read(ctx, env, img, name, o, nil)
+		if err != nil {
+			return nil, false, err
+		}
+		in, err := s.Inspect(o)
+		return in, true, err
+	})
 }
 
 // Inspect is [Subject.Inspection] with what the options ask for on top.
@@ -100,12 +108,16 @@ func open(ctx context.Context, env *host.Env, name string, o InspectOptions, fir
 	if err != nil {
 		return nil, err
 	}
-	o = WithStudyDockerfile(env, img, name, o)
 	defer func() {
 		if err != nil {
 			img.Close()
 		}
 	}()
+	return read(ctx, env, img, name, WithStudyDockerfile(env, img, name, o), first)
+}
+
+// read is [open] of an image that is open, with the options of its Dockerfile.
+func read(ctx context.Context, env *host.Env, img whittle.Image, name string, o InspectOptions, first func(m *view.Model, layers int)) (*Subject, error) {
 	read, task := env.Reading(name, img)
 	defer task.End("")
 	read.Hash = read.Hash || o.Duplicates
@@ -127,7 +139,7 @@ func open(ctx context.Context, env *host.Env, name string, o InspectOptions, fir
 	if err != nil {
 		return nil, fmt.Errorf("reading the package databases of %s: %w", name, err)
 	}
-	s = &Subject{Image: m, Account: ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), notes: append(notes, mismatch...)}
+	s := &Subject{Image: m, Account: ledger.Attribute(m.Ledger, m.Indexes, img.Config(), steps, claims), notes: append(notes, mismatch...)}
 	s.Made, s.Matched = matched(f, steps, o.Target)
 	s.purls(packages, distro.ReadRelease(m))
 	if len(dists) > 0 {

@@ -46,6 +46,9 @@ type Env struct {
 	Secret func() []byte
 	// Index are the options with which layers are read.
 	Index index.Options
+	// Program identifies the program that makes results, of which some are kept in the
+	// cache; if it is empty, none is.
+	Program string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Machine describes the machine that times are measured on.

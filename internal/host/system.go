@@ -133,6 +133,7 @@ func System(o SystemOptions) (*Env, error) {
 			env.Notes = append(env.Notes, noteOf("layers are read anew each time: ", err))
 		} else {
 			env.Index.Cache = cache
+			env.Program = self()
 		}
 	}
 	if !o.NoIndexes {
@@ -277,4 +278,18 @@ func (f webFetcher) Fetch(ctx context.Context, url string) (io.ReadCloser, error
 	}
 	task := f.progress.Begin(whittle.Work{Name: "reading " + path.Base(url), Bytes: true, Total: max(resp.ContentLength, 0), Kept: slowAnswer})
 	return &watchedBody{ReadCloser: resp.Body, task: task, total: max(resp.ContentLength, 0)}, nil
+}
+
+// self identifies the file of this program and its version, as a layer's file is
+// identified; empty if that is not sure.
+func self() string {
+	name, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return ""
+	}
+	return source.FileIdentity(info)
 }

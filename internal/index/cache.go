@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // Cache keeps indexes in a directory: one file for each diff ID, and beside it a
-// list of the blobs with that diff ID. Files are written under another name and
+// list of the blobs with that diff ID; and results about images ([Cache.Result]). Files are written under another name and
 // renamed, so that several processes can use one cache. A damaged file counts as
 // missing and is removed. The directory must be writable for its owner only, and
 // links in it are not followed. When the cache exceeds its size, the least
@@ -35,8 +36,9 @@ type Usage struct {
 const DefaultCacheSize = 512 << 20
 
 const (
-	cacheSuffix = ".index"
-	seenSuffix  = ".seen"
+	cacheSuffix  = ".index"
+	seenSuffix   = ".seen"
+	resultSuffix = ".result"
 	// maxCached is the largest file of the cache that is read, in bytes: no
 	// index within the default limits is as large.
 	maxCached = 1 << 30
@@ -127,7 +129,7 @@ func (c *Cache) files() ([]fs.FileInfo, error) {
 	}
 	var files []fs.FileInfo
 	for _, e := range entries {
-		ours := strings.HasSuffix(e.Name(), cacheSuffix) || strings.HasSuffix(e.Name(), seenSuffix)
+		ours := slices.Contains([]string{cacheSuffix, seenSuffix, resultSuffix}, filepath.Ext(e.Name()))
 		if info, err := e.Info(); err == nil && ours && info.Mode().IsRegular() {
 			files = append(files, info)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/codec"
@@ -40,19 +41,15 @@ func (r *reader) readPlain(ctx context.Context, section *io.SectionReader, st wh
 	if err != nil {
 		return nil, err
 	}
-	idx.Verified = r.verify
+	idx.Verified = r.verify || r.opts.Cache.verified(id, section.Size(), st)
 	return idx, nil
 }
 
 // verifyPlain compares the digest of uncompressed bytes with the diff ID.
 func (r *reader) verifyPlain(ctx context.Context, section *io.SectionReader, st whittle.Stat) error {
 	id := r.layer.DiffID()
-	if !r.opts.Verify && st.Identity != "" {
-		for _, s := range r.opts.Cache.storedBlobs(id) {
-			if s.digest == id && s.size == section.Size() && s.identity == st.Identity {
-				return nil
-			}
-		}
+	if !r.opts.Verify && r.opts.Cache.verified(id, section.Size(), st) {
+		return nil
 	}
 	sum := sha256.New()
 	if _, err := copyContext(ctx, sum, io.NewSectionReader(section, 0, section.Size())); err != nil {
@@ -66,6 +63,12 @@ func (r *reader) verifyPlain(ctx context.Context, section *io.SectionReader, st 
 		r.opts.Cache.remember(id, storedBlob{got, section.Size(), st.Identity})
 	}
 	return nil
+}
+
+// verified says whether an uncompressed layer of a size in bytes is where a verified one of
+// the diff ID was, and unchanged since.
+func (c *Cache) verified(id whittle.Digest, size int64, st whittle.Stat) bool {
+	return st.Identity != "" && slices.Contains(c.storedBlobs(id), storedBlob{id, size, st.Identity})
 }
 
 // readHeaders indexes an uncompressed layer by seeking from header to header.

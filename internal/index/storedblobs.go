@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,20 +84,11 @@ func statOf(ctx context.Context, layer whittle.Layer) (whittle.Stat, error) {
 // Otherwise it is read and hashed, which takes much less than decompressing it;
 // with reread this is always done.
 func (c *Cache) proven(ctx context.Context, layer whittle.Layer, st whittle.Stat, reread bool) bool {
+	if !reread && c.seen(layer.DiffID(), st) {
+		return true
+	}
 	known := c.storedBlobs(layer.DiffID())
-	fits := func(s storedBlob) bool {
-		return (st.Claim.Digest == "" || st.Claim.Digest == s.digest && st.Claim.Size == s.size) && (st.Size < 0 || st.Size == s.size)
-	}
-	candidate := false
-	for _, s := range known {
-		if !fits(s) {
-			continue
-		}
-		if candidate = true; !reread && s.identity != "" && s.identity == st.Identity {
-			return true
-		}
-	}
-	if !candidate {
+	if !slices.ContainsFunc(known, func(s storedBlob) bool { return s.fits(st) }) {
 		return false
 	}
 	now, err := hashStored(ctx, layer, st)
@@ -104,7 +96,7 @@ func (c *Cache) proven(ctx context.Context, layer whittle.Layer, st whittle.Stat
 		return false
 	}
 	for _, s := range known {
-		if fits(s) && s.digest == now.digest && s.size == now.size {
+		if s.fits(st) && s.digest == now.digest && s.size == now.size {
 			if st.Identity != "" {
 				c.remember(layer.DiffID(), now)
 			}
@@ -112,6 +104,17 @@ func (c *Cache) proven(ctx context.Context, layer whittle.Layer, st whittle.Stat
 		}
 	}
 	return false
+}
+
+// seen says whether a blob is where a verified one of the diff ID was, and unchanged
+// since.
+func (c *Cache) seen(id whittle.Digest, st whittle.Stat) bool {
+	return st.Identity != "" && slices.ContainsFunc(c.storedBlobs(id), func(s storedBlob) bool { return s.fits(st) && s.identity == st.Identity })
+}
+
+// fits says whether a blob may be one of which st is known.
+func (s storedBlob) fits(st whittle.Stat) bool {
+	return (st.Claim.Digest == "" || st.Claim.Digest == s.digest && st.Claim.Size == s.size) && (st.Size < 0 || st.Size == s.size)
 }
 
 // hashStored reads a layer's blob and hashes it. If a digest is claimed, the layer's

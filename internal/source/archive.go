@@ -185,7 +185,7 @@ func (a *archive) statOf(name string) (int64, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	identity := fileIdentity(info)
+	identity := FileIdentity(info)
 	if identity != "" {
 		identity = fmt.Sprintf("%s %d %d", identity, s.offset, s.size)
 	}

@@ -99,5 +99,5 @@ func statOf(path string, absent error) (int64, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	return info.Size(), fileIdentity(info), nil
+	return info.Size(), FileIdentity(info), nil
 }

@@ -11,9 +11,9 @@ import (
 // the clocks of file systems are coarse.
 const settleTime = 2 * time.Second
 
-// fileIdentity is a text that changes with a file's content, empty if that is not
+// FileIdentity is a text that changes with a file's content, empty if that is not
 // sure. A write changes the file's ctime, which no program can set.
-func fileIdentity(info fs.FileInfo) string {
+func FileIdentity(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	changed := time.Unix(0, 0)
 	if ok {

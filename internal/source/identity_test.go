@@ -25,16 +25,16 @@ func TestFileIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id := fileIdentity(info); id != "" {
+	if id := FileIdentity(info); id != "" {
 		t.Errorf("a file that was just written, with an old mtime, has the identity %q", id)
 	}
-	if info, err = os.Stat(os.TempDir()); err == nil && fileIdentity(info) != "" {
+	if info, err = os.Stat(os.TempDir()); err == nil && FileIdentity(info) != "" {
 		t.Error("a folder has an identity")
 	}
 	if info, err = os.Stat("/etc/passwd"); err != nil || time.Since(info.ModTime()) < time.Hour {
 		t.Skip("no file here that has not just changed")
 	}
-	if a := fileIdentity(info); a == "" {
+	if a := FileIdentity(info); a == "" {
 		t.Error("a file that has not changed has no identity")
 	}
 }

@@ -1,0 +1,75 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"whittle.dev/whittle"
+)
+
+// maxResult is the largest result that the cache keeps, in bytes.
+const maxResult = 64 << 20
+
+// resultFile is the name of a result: a line with the SHA-256 of the rest, then the
+// result.
+func resultFile(key whittle.Digest) string { return key.Hex() + resultSuffix }
+
+// Result gives a result that was kept under a key.
+func (c *Cache) Result(key whittle.Digest) ([]byte, bool) {
+	if c == nil {
+		return nil, false
+	}
+	data, err := c.dir.Read(resultFile(key), maxResult)
+	sum, result, _ := bytes.Cut(data, []byte("\n"))
+	if err != nil || string(sum) != string(whittle.DigestOf(result)) {
+		return nil, false
+	}
+	_ = c.dir.Touch(resultFile(key)) // only the order of eviction depends on it
+	return result, true
+}
+
+// KeepResult keeps a result under a key, which must be a digest of everything that the
+// result depends on: of the layers by their LayerVersions.
+func (c *Cache) KeepResult(key whittle.Digest, result []byte) error {
+	if c == nil || len(result) > maxResult-128 {
+		return nil
+	}
+	data := append([]byte(whittle.DigestOf(result)+"\n"), result...)
+	if err := c.dir.Write(resultFile(key), data, 0o600); err != nil {
+		return fmt.Errorf("keeping a result: %w", err)
+	}
+	return c.trim(key)
+}
+
+// LayerVersion identifies the bytes of a layer without reading them: two results about layers of
+// the same versions are about the same bytes. The zero LayerVersion is that of a layer of which
+// this is not known.
+type LayerVersion struct {
+	// Text is the diff ID of a layer whose stored bytes are those that were verified
+	// before; of other uncompressed layers it has the place of the file and its times.
+	Text     string
+	Verified bool
+}
+
+// LayerVersions are the versions of layers, as far as the cache knows their bytes.
+func (c *Cache) LayerVersions(ctx context.Context, layers []whittle.Layer) []LayerVersion {
+	out := make([]LayerVersion, len(layers))
+	if c == nil {
+		return out
+	}
+	for i, l := range layers {
+		st, err := statOf(ctx, l)
+		if err != nil || st.Identity == "" {
+			continue
+		}
+		section, plain := plainSection(l)
+		switch {
+		case plain && c.verified(l.DiffID(), section.Size(), st), !plain && c.seen(l.DiffID(), st):
+			out[i] = LayerVersion{fmt.Sprintf("%s %s %d", l.DiffID(), st.Claim.Digest, st.Claim.Size), true}
+		case plain:
+			out[i] = LayerVersion{fmt.Sprintf("%s %s %d %s", l.DiffID(), st.Claim.Digest, st.Claim.Size, st.Identity), false}
+		}
+	}
+	return out
+}
