@@ -106,7 +106,11 @@ func (c *Client) once(ctx context.Context, doing string, u *url.URL, header http
 	req.Header = header.Clone()
 	req.Header.Set("User-Agent", "whittle")
 	c.authorize(req)
-	resp, err := c.http.Do(req)
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return c.lost(ctx, doing, err)
 	}

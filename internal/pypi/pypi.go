@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"whittle.dev/whittle"
@@ -69,7 +70,9 @@ type Options struct {
 // goroutines.
 type Client struct {
 	indexes []index
-	http    *http.Client
+	// client is made at the first request: reading the certificates takes longer than all
+	// else that a command needs which asks no index.
+	client  func() (*http.Client, error)
 	cache   *cache
 	offline bool
 	now     func() time.Time
@@ -99,7 +102,7 @@ func Open(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Client{http: o.HTTP, cache: openCache(o.CacheDir), offline: o.Offline, now: o.Now, sleep: sleep, slots: make(chan struct{}, atOnce)}
+	c := &Client{client: func() (*http.Client, error) { return o.HTTP, nil }, cache: openCache(o.CacheDir), offline: o.Offline, now: o.Now, sleep: sleep, slots: make(chan struct{}, atOnce)}
 	s, err := discover(o.Getenv, readConfig)
 	if err != nil {
 		c.broken = err
@@ -117,10 +120,19 @@ func Open(o Options) *Client {
 		}
 		c.indexes = append(c.indexes, i)
 	}
-	if c.http == nil {
-		c.http, c.broken = newHTTP(s.certificates)
+	if o.HTTP == nil {
+		c.client = sync.OnceValues(func() (*http.Client, error) { return newHTTP(s.certificates) })
 	}
 	return c
+}
+
+// ready says what is wrong with the configuration.
+func (c *Client) ready() error {
+	if c.broken != nil {
+		return c.broken
+	}
+	_, err := c.client()
+	return err
 }
 
 func parseIndex(text string) (index, error) {
@@ -163,8 +175,8 @@ func redact(u *url.URL) string {
 // not answer, [whittle.ErrAuth], [whittle.ErrCorrupt], [whittle.ErrUnsupported]
 // or [whittle.ErrLimit].
 func (c *Client) Files(ctx context.Context, name string) ([]File, error) {
-	if c.broken != nil {
-		return nil, c.broken
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
 	if !pep.IsName(name) || len(name) > maxName {
 		return nil, whittle.ErrUsage.Errorf("%.80q is not the name of a distribution", name)
@@ -198,8 +210,8 @@ func (c *Client) Files(ctx context.Context, name string) ([]File, error) {
 // distribution. Errors are as those of [Client.Files]; a source distribution
 // that says nothing is [whittle.ErrNotFound].
 func (c *Client) Metadata(ctx context.Context, f File) ([]byte, error) {
-	if c.broken != nil {
-		return nil, c.broken
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
 	if b, ok := c.cache.read(keptMetadata, f); ok {
 		return b, nil
@@ -233,8 +245,8 @@ func (c *Client) metadata(ctx context.Context, f File) ([]byte, error) {
 // Members are the files of a wheel, sorted by path, as its central directory
 // has them. Errors are as those of [Client.Files].
 func (c *Client) Members(ctx context.Context, f File) ([]Member, error) {
-	if c.broken != nil {
-		return nil, c.broken
+	if err := c.ready(); err != nil {
+		return nil, err
 	}
 	if !strings.HasSuffix(f.Name, ".whl") {
 		return nil, whittle.ErrUnsupported.Errorf("%.200q is no wheel", f.Name)
