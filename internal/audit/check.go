@@ -64,11 +64,27 @@ func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*wh
 		return nil, err
 	}
 	defer img.Close()
-	f, err := ReadEvidence(ctx, env, img, name, o.Digests)
-	if err != nil {
-		return nil, err
+	result := func(env *host.Env) (*whittle.Check, error) {
+		f, err := ReadEvidence(ctx, env, img, name, o.Digests)
+		if err != nil {
+			return nil, err
+		}
+		return f.Check(ctx, env, name, o)
 	}
-	return f.Check(ctx, env, name, o)
+	if o.Run {
+		return result(env)
+	}
+	project := []string{o.Project}
+	if o.Project != "" {
+		for _, dir := range []string{o.Project, contextDir(o.Project, o.Context)} {
+			version, ok := folderVersion(dir)
+			if !ok {
+				return result(env)
+			}
+			project = append(project, string(version))
+		}
+	}
+	return recall(ctx, env, img, "check", []any{name, o.Process, o.Commands, project}, result)
 }
 
 // Evidence is an image that was read for a check.

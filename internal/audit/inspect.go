@@ -53,13 +53,12 @@ func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) 
 	}
 	o = WithStudyDockerfile(env, img, name, o)
 	defer img.Close()
-	return recall(ctx, env, img, "inspect", o, func() (*whittle.Inspection, bool, error) {
+	return recall(ctx, env, img, "inspect", o, func(env *host.Env) (*whittle.Inspection, error) {
 		s, err := read(ctx, env, img, name, o, nil)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		in, err := s.Inspect(o)
-		return in, true, err
+		return s.Inspect(o)
 	})
 }
 

@@ -11,26 +11,35 @@ import (
 	"whittle.dev/whittle/internal/index"
 )
 
+// keptResult is a result in the cache, and what the package index said for it.
+type keptResult[T any] struct {
+	Answers []answer
+	Result  *T
+}
+
 // recall gives a verb's result about an image as the cache has kept it, if this program
-// made it, with the same options, of the same bytes. Otherwise it makes the result and
-// keeps it; of a result that depends on anything else, whole says that it is not kept.
-func recall[T any](ctx context.Context, env *host.Env, img whittle.Image, verb string, options any, result func() (made *T, whole bool, err error)) (*T, error) {
+// made it, with the same options, of the same bytes, and the package index still gives the
+// same answers. Otherwise it makes the result, with the outside world that it is given, and
+// keeps it. The result must depend on nothing else.
+func recall[T any](ctx context.Context, env *host.Env, img whittle.Image, verb string, options any, result func(*host.Env) (*T, error)) (*T, error) {
 	cache := env.Index.Cache
 	if cache == nil || env.Program == "" || env.Index.Verify {
-		made, _, err := result()
-		return made, err
+		return result(env)
 	}
 	before := cache.LayerVersions(ctx, img.Layers())
 	if key, ok := resultKey(env, img, verb, options, before); ok {
-		if b, ok := cache.Result(key); ok {
-			kept := new(T)
-			if json.Unmarshal(b, kept) == nil {
-				return kept, nil
-			}
+		var k keptResult[T]
+		if b, ok := cache.Result(key); ok && json.Unmarshal(b, &k) == nil && same(ctx, env.Packages, k.Answers) {
+			return k.Result, nil
 		}
 	}
-	made, whole, err := result()
-	if err != nil || !whole {
+	asking := *env
+	w := &witness{index: env.Packages}
+	if env.Packages != nil {
+		asking.Packages = w
+	}
+	made, err := result(&asking)
+	if err != nil || w.failed {
 		return made, err
 	}
 	after := cache.LayerVersions(ctx, img.Layers())
@@ -42,24 +51,24 @@ func recall[T any](ctx context.Context, env *host.Env, img whittle.Image, verb s
 		}
 	}
 	if key, ok := resultKey(env, img, verb, options, after); ok {
-		keepResult(cache, key, made)
+		keepResult(cache, key, &keptResult[T]{w.answers, made})
 	}
 	return made, nil
 }
 
-// keepResult keeps a result, unless JSON loses some of it, such as the bytes of a name that
-// is not UTF-8. It is no error if the cache cannot be written.
-func keepResult[T any](cache *index.Cache, key whittle.Digest, made *T) {
-	b, err := json.Marshal(made)
-	again := new(T)
-	if err != nil || json.Unmarshal(b, again) != nil || !reflect.DeepEqual(made, again) {
+// keepResult keeps a result, unless JSON loses some of it, such as the bytes of a name that is not
+// UTF-8. It is no error if the cache cannot be written.
+func keepResult[T any](cache *index.Cache, key whittle.Digest, k *keptResult[T]) {
+	b, err := json.Marshal(k)
+	var again keptResult[T]
+	if err != nil || json.Unmarshal(b, &again) != nil || !reflect.DeepEqual(k.Result, again.Result) {
 		return
 	}
 	_ = cache.KeepResult(key, b)
 }
 
-// resultKey is a digest of all that a result depends on, false if something of it is not
-// known.
+// resultKey is a digest of all that a result depends on beside the package index; false if
+// something of it is not known.
 func resultKey(env *host.Env, img whittle.Image, verb string, options any, layers []index.LayerVersion) (whittle.Digest, bool) {
 	if slices.Contains(layers, index.LayerVersion{}) {
 		return "", false
@@ -73,6 +82,6 @@ func resultKey(env *host.Env, img whittle.Image, verb string, options any, layer
 		blob, known := l.Blob()
 		blobs = append(blobs, stored{blob, known})
 	}
-	b, err := json.Marshal([]any{env.Program, verb, options, env.Index.Limits, img.Ref(), img.Config(), blobs, layers})
+	b, err := json.Marshal([]any{env.Program, verb, options, env.Index.Limits, env.Packages != nil, img.Ref(), img.Config(), blobs, layers})
 	return whittle.DigestOf(b), err == nil
 }

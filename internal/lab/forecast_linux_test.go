@@ -110,11 +110,12 @@ func TestForecastShapes(t *testing.T) {
 // stillRuns checks an image that was generated as the original is checked.
 func (h *health) stillRuns(t *testing.T, f whittle.Forecast, d build.Definition) {
 	t.Helper()
-	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: h.layout, Compression: "uncompressed"})
+	layout := healthImages(t)
+	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: layout, Compression: "uncompressed"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := audit.Check(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.CheckOptions{RunOptions: audit.RunOptions{Project: d.Context}})
+	c, err := audit.Check(t.Context(), h.env, "oci-layout:"+layout+"@"+string(res.Manifest), audit.CheckOptions{RunOptions: audit.RunOptions{Project: d.Context}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +133,12 @@ func (h *health) holdForecast(t *testing.T, f whittle.Forecast, dir string) buil
 	t.Logf("\n%s", f.Dockerfile)
 	var log strings.Builder
 	d := build.Definition{Context: dir, Content: []byte(f.Dockerfile), Bases: h.bases, Offline: true}
-	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
+	layout := healthImages(t)
+	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: layout, Compression: "uncompressed", Log: &log})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	in, err := audit.Inspect(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.InspectOptions{})
+	in, err := audit.Inspect(t.Context(), h.env, "oci-layout:"+layout+"@"+string(res.Manifest), audit.InspectOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,12 +257,13 @@ func extraWeights(t *testing.T, p *forecast.Project, extra string) []forecast.We
 func exampleProject(t *testing.T, h *health, dir string, source []byte) *forecast.Project {
 	t.Helper()
 	var log strings.Builder
+	layout := healthImages(t)
 	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Content: source, Bases: h.bases, Offline: true},
-		build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
+		build.Output{Layout: layout, Compression: "uncompressed", Log: &log})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	s, err := audit.Open(t.Context(), h.env, "oci-layout:"+h.layout+"@"+string(res.Manifest), audit.InspectOptions{Dockerfile: "Dockerfile", Source: source})
+	s, err := audit.Open(t.Context(), h.env, "oci-layout:"+layout+"@"+string(res.Manifest), audit.InspectOptions{Dockerfile: "Dockerfile", Source: source})
 	if err != nil {
 		t.Fatal(err)
 	}

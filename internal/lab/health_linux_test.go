@@ -92,7 +92,6 @@ type health struct {
 	env    *host.Env
 	engine *build.Engine
 	bases  map[string]build.Base
-	layout string
 }
 
 // gatedHealth is what the tests need that build real images, which take minutes.
@@ -110,7 +109,7 @@ func newHealth(t *testing.T) *health {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &health{bases: map[string]build.Base{}, layout: cmp.Or(os.Getenv("WHITTLE_HEALTH_IMAGES"), t.TempDir())}
+	h := &health{bases: map[string]build.Base{}}
 	for name, dir := range map[string]string{"python:3.13-slim": "python-3.13-slim", "debian:trixie-slim": "debian-trixie-slim"} {
 		layout := filepath.Join(cache, "bases", dir)
 		img, err := (images{}).Open(t.Context(), "oci-layout:"+layout)
@@ -121,7 +120,7 @@ func newHealth(t *testing.T) *health {
 		img.Close()
 	}
 	h.engine, err = build.Open(t.Context(), build.Options{NoDocker: true, NamedContexts: true,
-		Daemon: buildkitd.Options{SearchDirs: []string{filepath.Join(cache, "bin")}, StateDir: filepath.Join(cache, "health"), HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"}})
+		Daemon: buildkitd.Options{SearchDirs: []string{filepath.Join(cache, "bin")}, StateDir: filepath.Join(cache, "health"), Keep: healthKeep, HostNetwork: os.Getenv("WHITTLE_ENGINE_NETWORK") == "host"}})
 	if err != nil {
 		t.Skipf("no engine: %v", err)
 	}
@@ -132,6 +131,15 @@ func newHealth(t *testing.T) *health {
 	return h
 }
 
+// healthImages is the folder of a test's images, which goes with the test unless they are to be
+// kept: all of them together have tens of gigabytes.
+func healthImages(t *testing.T) string {
+	return cmp.Or(os.Getenv("WHITTLE_HEALTH_IMAGES"), t.TempDir())
+}
+
+// healthKeep is how much of its cache the engine of these tests keeps, in bytes.
+const healthKeep = 6_000_000_000
+
 // try builds a project and gives the check by its files and by running it.
 func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.Check {
 	t.Helper()
@@ -139,12 +147,13 @@ func (h *health) try(t *testing.T, archive *txtar.Archive, b breakage) *whittle.
 	b.write(t, archive, dir)
 	d := build.Definition{Context: dir, Bases: h.bases, Offline: true}
 	var log strings.Builder
-	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
+	layout := healthImages(t)
+	res, err := h.engine.Build(t.Context(), d, build.Output{Layout: layout, Compression: "uncompressed", Log: &log})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
 	t.Log("image", res.Manifest)
-	name := "oci-layout:" + h.layout + "@" + string(res.Manifest)
+	name := "oci-layout:" + layout + "@" + string(res.Manifest)
 	img, err := h.env.Images.Open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)

@@ -76,11 +76,12 @@ func (h *health) made(t *testing.T, archive *txtar.Archive) string {
 	dir := t.TempDir()
 	breakage{}.write(t, archive, dir)
 	var log strings.Builder
-	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Bases: h.bases, Offline: true}, build.Output{Layout: h.layout, Compression: "uncompressed", Log: &log})
+	layout := healthImages(t)
+	res, err := h.engine.Build(t.Context(), build.Definition{Context: dir, Bases: h.bases, Offline: true}, build.Output{Layout: layout, Compression: "uncompressed", Log: &log})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	return "oci-layout:" + h.layout + "@" + string(res.Manifest)
+	return "oci-layout:" + layout + "@" + string(res.Manifest)
 }
 
 func (h *health) traced(t *testing.T, name string, o audit.TracedOptions) {

@@ -1,0 +1,70 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/source"
+)
+
+// maxVersioned is the most files of a folder that are looked at for its version.
+const maxVersioned = 10_000
+
+// folderVersion identifies a folder's content without reading it: by the names of all its
+// files, and their places and times. It is false if they do not say that surely, such as
+// just after a change, or if there are too many of them.
+func folderVersion(dir string) (whittle.Digest, bool) {
+	sum, n := sha256.New(), 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if n++; err != nil || n > maxVersioned {
+			return errUnversioned
+		}
+		version := "folder"
+		switch {
+		case d.IsDir():
+		case d.Type()&fs.ModeSymlink != 0:
+			if version, err = linkVersion(path); err != nil {
+				return err
+			}
+		default:
+			info, err := d.Info()
+			if err != nil {
+				return errUnversioned
+			}
+			if version = source.FileIdentity(info); version == "" {
+				return errUnversioned
+			}
+		}
+		fmt.Fprintf(sum, "%q %s\n", path, version)
+		return nil
+	})
+	return whittle.SHA256([32]byte(sum.Sum(nil))), err == nil
+}
+
+// errUnversioned says that a file's content is not identified by what is known of it.
+var errUnversioned = whittle.ErrUnsupported.Errorf("a file without a version")
+
+// linkVersion identifies what a symlink names. A folder elsewhere may have any files.
+func linkVersion(path string) (string, error) {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return "", errUnversioned
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "names nothing " + target, nil
+	case info.IsDir() && !filepath.IsLocal(target):
+		return "", errUnversioned
+	case info.IsDir():
+		return "folder " + target, nil
+	}
+	if id := source.FileIdentity(info); id != "" {
+		return "file " + id, nil
+	}
+	return "", errUnversioned
+}
