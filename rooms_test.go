@@ -103,7 +103,8 @@ var allowed = map[string][]string{
 	"git":                    {},
 	"inputs":                 {"build", "dockerfile", "project", "states"},
 	"host":                   {"build", "build/buildkitd", "git", "index", "outdir", "project", "pypi", "resolve", "source"},
-	"audit":                  {"build", "check", "chunked", "codec", "deps", "destination", "distro", "dockerfile", "dockerfile/history", "filelist", "gate", "git", "project/settings", "purl", "dockerfile/ignore", "elf", "host", "index", "inputs", "keep", "ledger", "outdir", "patch", "manifest", "project", "python", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "squeeze", "start", "trace", "view"},
+	"recall":                 {"host", "index", "resolve", "source"},
+	"audit":                  {"build", "check", "chunked", "codec", "deps", "destination", "distro", "dockerfile", "dockerfile/history", "filelist", "gate", "git", "project/settings", "purl", "dockerfile/ignore", "elf", "host", "index", "inputs", "keep", "ledger", "outdir", "patch", "manifest", "project", "python", "recall", "resolve", "rootfs", "rule", "rule/analysis", "runs", "source", "squeeze", "start", "trace", "view"},
 	"otherbases":             {"audit", "build", "distro", "forecast", "host", "python", "resolve"},
 	"bench":                  {"absent", "audit", "build", "host", "inputs", "outdir", "project", "ready", "runs", "source", "states"},
 	"lab":                    {"absent", "audit", "bench", "build", "dockerfile", "dockerfile/ignore", "forecast", "host", "inputs", "ledger", "otherbases", "outdir", "patch", "manifest", "project", "ready", "relock", "rule/base", "rule/distribution", "rule/sitepackages", "runs", "series", "states"},
@@ -125,7 +126,7 @@ var allowed = map[string][]string{
 	"serve":                  {"audit", "draft", "fleet/store", "history", "host", "lab", "outdir", "output", "patch", "progress", "project", "report", "report/fleetpage", "report/html", "report/jsontext", "report/page", "serve/jobs", "static", "timeline", "view"},
 	"serve/jobs":             {},
 	"output":                 {"audit", "commandline", "flagvalue", "host", "patch", "report/ci", "report/html", "report/jsontext", "report/page", "view"},
-	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "fleet/names", "fleet/work", "index", "manifest", "project", "pypi", "runs", "source", "source/catalog", "trace", "serve", "serve/jobs"},
+	"limits":                 {"audit", "build", "build/buildkitd", "dockerfile", "dockerfile/ignore", "fleet/names", "fleet/work", "index", "manifest", "project", "pypi", "resolve", "runs", "source", "source/catalog", "trace", "serve", "serve/jobs"},
 	"static":                 {"audit", "dockerfile", "dockerfile/ignore", "manifest", "outdir", "patch", "project", "project/settings", "rule", "rule/analysis"},
 	"cmd/whittle":            {"destination", "git", "history", "commandline", "flagvalue", "host", "audit", "lab", "limits", "memory", "output", "patch", "progress", "static", "trace", "report", "report/ci", "report/html", "report/jsontext", "report/page", "store", "table", "tempfolder", "timeline", "tui", "view", "web", "serve", "fleet", "fleet/names", "fleet/store", "fleet/work", "report/fleetpage", "source/catalog"},
 }

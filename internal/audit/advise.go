@@ -241,10 +241,6 @@ func boundFor(ctx context.Context, env *host.Env, declared *manifest.Declared, n
 	return newestBound(ctx, env, name, on)
 }
 
-// IndexPatience is how long a check or a rule waits for the package index, whose
-// answer only improves a bound.
-const IndexPatience = 3 * time.Second
-
 // ResolvePatience is how long resolving for a forecast may take.
 const ResolvePatience = time.Minute
 
@@ -254,7 +250,7 @@ func newestBound(ctx context.Context, env *host.Env, name string, on pep.Environ
 	if env.Packages == nil {
 		return "", false
 	}
-	ctx, cancel := context.WithTimeout(ctx, IndexPatience)
+	ctx, cancel := context.WithTimeout(ctx, resolve.Patience)
 	defer cancel()
 	specifiers, err := resolve.Bound(ctx, env.Packages, name, on)
 	return specifiers, err == nil

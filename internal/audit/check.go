@@ -12,6 +12,7 @@ import (
 	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/recall"
 	"whittle.dev/whittle/internal/rootfs"
 	"whittle.dev/whittle/internal/start"
 )
@@ -71,20 +72,15 @@ func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*wh
 		}
 		return f.Check(ctx, env, name, o)
 	}
-	if o.Run {
+	var folders []string
+	if o.Project != "" {
+		folders = []string{o.Project, contextDir(o.Project, o.Context)}
+	}
+	version, ok := recall.FolderVersion(folders...)
+	if !ok || o.Run {
 		return result(env)
 	}
-	project := []string{o.Project}
-	if o.Project != "" {
-		for _, dir := range []string{o.Project, contextDir(o.Project, o.Context)} {
-			version, ok := folderVersion(dir)
-			if !ok {
-				return result(env)
-			}
-			project = append(project, string(version))
-		}
-	}
-	return recall(ctx, env, img, "check", []any{name, o.Process, o.Commands, project}, result)
+	return recall.Result(ctx, env, img, "check", []any{name, o.Process, o.Commands, folders, version}, result)
 }
 
 // Evidence is an image that was read for a check.

@@ -16,6 +16,7 @@ import (
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/ledger"
 	"whittle.dev/whittle/internal/python"
+	"whittle.dev/whittle/internal/recall"
 	"whittle.dev/whittle/internal/rootfs"
 	"whittle.dev/whittle/internal/view"
 )
@@ -53,7 +54,7 @@ func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) 
 	}
 	o = WithStudyDockerfile(env, img, name, o)
 	defer img.Close()
-	return recall(ctx, env, img, "inspect", o, func(env *host.Env) (*whittle.Inspection, error) {
+	return recall.Result(ctx, env, img, "inspect", o, func(env *host.Env) (*whittle.Inspection, error) {
 		s, err := read(ctx, env, img, name, o, nil)
 		if err != nil {
 			return nil, err

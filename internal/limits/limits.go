@@ -18,6 +18,7 @@ import (
 	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/project"
 	"whittle.dev/whittle/internal/pypi"
+	"whittle.dev/whittle/internal/resolve"
 	"whittle.dev/whittle/internal/runs"
 	"whittle.dev/whittle/internal/serve"
 	"whittle.dev/whittle/internal/serve/jobs"
@@ -74,7 +75,7 @@ func Bounds() []Bound {
 		{ofRegistry, "opening an image, in all", inOneUnit(4 * wait.Document), ""},
 		{ofRegistry, fmt.Sprintf("a layer that brings less than %s", whittle.Bytes(wait.Bytes)), inOneUnit(wait.Stall), ""},
 		{ofRegistry, "redirects of one request", whittle.Thousands(source.MaxRedirects), ""},
-		{ofIndex, "one question whose answer is not essential", inOneUnit(audit.IndexPatience), "--no-package-index"},
+		{ofIndex, "one question whose answer is not essential", inOneUnit(resolve.Patience), "--no-package-index"},
 		{ofIndex, "all questions of one resolution", inOneUnit(audit.ResolvePatience), "--no-package-index"},
 		{ofBuilds, "share of the memory, for all RUN steps and runs", "3/4", "--build-memory"},
 		{ofBuilds, "processes and threads in them", whittle.Thousands(buildkitd.DefaultPids), "--build-pids"},

@@ -10,6 +10,10 @@ import (
 	"whittle.dev/whittle/internal/python/source"
 )
 
+// Patience is how long a check or a rule waits for the package index, whose answer is not
+// essential to it.
+const Patience = 3 * time.Second
+
 // Asker gives a function that asks the package index whether the newest wheel of a
 // distribution has a module, and waits for each answer as long as patience says. After an
 // index did not answer, it is not asked again. Without an index there is none.

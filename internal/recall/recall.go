@@ -1,4 +1,7 @@
-package audit
+// Package recall gives results about images that the cache has kept, as long as nothing that
+// they depend on has changed: the program, its options, the bytes of the layers, and what
+// the package index says.
+package recall
 
 import (
 	"context"
@@ -11,24 +14,24 @@ import (
 	"whittle.dev/whittle/internal/index"
 )
 
-// keptResult is a result in the cache, and what the package index said for it.
-type keptResult[T any] struct {
+// kept is a result in the cache, and what the package index said for it.
+type kept[T any] struct {
 	Answers []answer
 	Result  *T
 }
 
-// recall gives a verb's result about an image as the cache has kept it, if this program
+// Result gives a verb's result about an image as the cache has kept it, if this program
 // made it, with the same options, of the same bytes, and the package index still gives the
 // same answers. Otherwise it makes the result, with the outside world that it is given, and
 // keeps it. The result must depend on nothing else.
-func recall[T any](ctx context.Context, env *host.Env, img whittle.Image, verb string, options any, result func(*host.Env) (*T, error)) (*T, error) {
+func Result[T any](ctx context.Context, env *host.Env, img whittle.Image, verb string, options any, result func(*host.Env) (*T, error)) (*T, error) {
 	cache := env.Index.Cache
 	if cache == nil || env.Program == "" || env.Index.Verify {
 		return result(env)
 	}
 	before := cache.LayerVersions(ctx, img.Layers())
-	if key, ok := resultKey(env, img, verb, options, before); ok {
-		var k keptResult[T]
+	if key, ok := keyOf(env, img, verb, options, before); ok {
+		var k kept[T]
 		if b, ok := cache.Result(key); ok && json.Unmarshal(b, &k) == nil && same(ctx, env.Packages, k.Answers) {
 			return k.Result, nil
 		}
@@ -50,26 +53,26 @@ func recall[T any](ctx context.Context, env *host.Env, img whittle.Image, verb s
 			return made, nil
 		}
 	}
-	if key, ok := resultKey(env, img, verb, options, after); ok {
-		keepResult(cache, key, &keptResult[T]{w.answers, made})
+	if key, ok := keyOf(env, img, verb, options, after); ok {
+		keep(cache, key, &kept[T]{w.answers, made})
 	}
 	return made, nil
 }
 
-// keepResult keeps a result, unless JSON loses some of it, such as the bytes of a name that is not
+// keep keeps a result, unless JSON loses some of it, such as the bytes of a name that is not
 // UTF-8. It is no error if the cache cannot be written.
-func keepResult[T any](cache *index.Cache, key whittle.Digest, k *keptResult[T]) {
+func keep[T any](cache *index.Cache, key whittle.Digest, k *kept[T]) {
 	b, err := json.Marshal(k)
-	var again keptResult[T]
+	var again kept[T]
 	if err != nil || json.Unmarshal(b, &again) != nil || !reflect.DeepEqual(k.Result, again.Result) {
 		return
 	}
 	_ = cache.KeepResult(key, b)
 }
 
-// resultKey is a digest of all that a result depends on beside the package index; false if
+// keyOf is a digest of all that a result depends on beside the package index; false if
 // something of it is not known.
-func resultKey(env *host.Env, img whittle.Image, verb string, options any, layers []index.LayerVersion) (whittle.Digest, bool) {
+func keyOf(env *host.Env, img whittle.Image, verb string, options any, layers []index.LayerVersion) (whittle.Digest, bool) {
 	if slices.Contains(layers, index.LayerVersion{}) {
 		return "", false
 	}

@@ -1,4 +1,4 @@
-package audit
+package recall
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func same(ctx context.Context, idx resolve.Index, answers []answer) bool {
 	if idx == nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, IndexPatience)
+	ctx, cancel := context.WithTimeout(ctx, resolve.Patience)
 	defer cancel()
 	for _, a := range answers {
 		var said any
