@@ -99,7 +99,9 @@ func (r *reader) index(ctx context.Context) (*whittle.Index, error) {
 	if err != nil {
 		return r.readMissing(ctx, whittle.Stat{Size: -1}, nil) // its error is more precise
 	}
-	if section, ok := plainSection(r.layer); ok && !r.opts.Hash {
+	// What distils contents needs most bytes: reading all of them in a pipeline takes less time
+	// than one file after another, and then the index can be cached.
+	if section, ok := plainSection(r.layer); ok && !r.opts.Hash && r.opts.Distil == nil {
 		return r.readPlain(ctx, section, st)
 	}
 	old, cost, cached := r.opts.Cache.Get(r.layer.DiffID())

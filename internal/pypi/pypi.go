@@ -70,7 +70,7 @@ type Options struct {
 // goroutines.
 type Client struct {
 	indexes []index
-	// client is made at the first request: reading the certificates takes longer than all
+	// client is made at the first request that goes out: reading the certificates takes longer than all
 	// else that a command needs which asks no index.
 	client  func() (*http.Client, error)
 	cache   *cache
@@ -126,15 +126,6 @@ func Open(o Options) *Client {
 	return c
 }
 
-// ready says what is wrong with the configuration.
-func (c *Client) ready() error {
-	if c.broken != nil {
-		return c.broken
-	}
-	_, err := c.client()
-	return err
-}
-
 func parseIndex(text string) (index, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil {
@@ -175,8 +166,8 @@ func redact(u *url.URL) string {
 // not answer, [whittle.ErrAuth], [whittle.ErrCorrupt], [whittle.ErrUnsupported]
 // or [whittle.ErrLimit].
 func (c *Client) Files(ctx context.Context, name string) ([]File, error) {
-	if err := c.ready(); err != nil {
-		return nil, err
+	if c.broken != nil {
+		return nil, c.broken
 	}
 	if !pep.IsName(name) || len(name) > maxName {
 		return nil, whittle.ErrUsage.Errorf("%.80q is not the name of a distribution", name)
@@ -210,8 +201,8 @@ func (c *Client) Files(ctx context.Context, name string) ([]File, error) {
 // distribution. Errors are as those of [Client.Files]; a source distribution
 // that says nothing is [whittle.ErrNotFound].
 func (c *Client) Metadata(ctx context.Context, f File) ([]byte, error) {
-	if err := c.ready(); err != nil {
-		return nil, err
+	if c.broken != nil {
+		return nil, c.broken
 	}
 	if b, ok := c.cache.read(keptMetadata, f); ok {
 		return b, nil
@@ -245,8 +236,8 @@ func (c *Client) metadata(ctx context.Context, f File) ([]byte, error) {
 // Members are the files of a wheel, sorted by path, as its central directory
 // has them. Errors are as those of [Client.Files].
 func (c *Client) Members(ctx context.Context, f File) ([]Member, error) {
-	if err := c.ready(); err != nil {
-		return nil, err
+	if c.broken != nil {
+		return nil, c.broken
 	}
 	if !strings.HasSuffix(f.Name, ".whl") {
 		return nil, whittle.ErrUnsupported.Errorf("%.200q is no wheel", f.Name)
