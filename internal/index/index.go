@@ -225,6 +225,7 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 	idx := &whittle.Index{DiffID: r.layer.DiffID(), Hashed: !opts.NoDigests, Verified: r.layer.DiffID() != ""}
 	k := newKeeper(idx, opts, r.spent)
 	defer k.close()
+	var list entries
 	c := contents{keeper: k}
 	if idx.Hashed {
 		c.sum, c.buf = sha256.New(), make([]byte, 128<<10)
@@ -238,16 +239,17 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 			return nil, err
 		}
 		if e.Kind == whittle.File {
-			if err := c.take(&e, s.content(e.Path)); err != nil {
+			if err := c.take(&e, list.n, s.content(e.Path)); err != nil {
 				return nil, err
 			}
 		}
-		idx.Entries = append(idx.Entries, e)
+		list.add(e)
 	}
 	if _, err := io.Copy(io.Discard, src); err != nil {
 		return nil, err
 	}
 	k.close()
+	idx.Entries = list.all()
 	idx.Size, idx.TarSize = s.cost.Unpacked, src.Pos()
 	report(opts, src.stored.Load())
 	return idx, opts.Limits.checkRatio(idx.Size, src.stored.Load())
@@ -261,8 +263,8 @@ type contents struct {
 	buf []byte
 }
 
-// take reads the content of the file that will be the next entry of the index.
-func (c *contents) take(e *whittle.Entry, r io.Reader) (err error) {
+// take reads the content of a file; at is its position in the index.
+func (c *contents) take(e *whittle.Entry, at int, r io.Reader) (err error) {
 	var b []byte
 	keep := c.keeper.wants(e)
 	if keep {
@@ -280,7 +282,7 @@ func (c *contents) take(e *whittle.Entry, r io.Reader) (err error) {
 		c.sum.Sum(e.Content[:0])
 	}
 	if keep {
-		c.keeper.done(e, b)
+		c.keeper.done(e, at, b)
 	}
 	return nil
 }

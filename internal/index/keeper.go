@@ -124,9 +124,9 @@ func readInto(b []byte, size int64, r io.Reader) ([]byte, error) {
 	}
 }
 
-// done keeps the content of the file that will be the next entry.
-func (k *keeper) done(e *whittle.Entry, content []byte) {
-	j := job{entry: *e, at: len(k.idx.Entries), content: content}
+// done keeps the content of a file; at is its position in the index.
+func (k *keeper) done(e *whittle.Entry, at int, content []byte) {
+	j := job{entry: *e, at: at, content: content}
 	if k.jobs == nil {
 		k.keep(j.at, bytes.Clone(content))
 		k.release(content, e.Size)

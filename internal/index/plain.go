@@ -79,6 +79,7 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 	if err := r.spent.addTar(idx.TarSize, r.opts.Limits); err != nil {
 		return nil, err
 	}
+	var list entries
 	for {
 		e, err := s.next()
 		if errors.Is(err, io.EOF) {
@@ -87,7 +88,7 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 		if err != nil {
 			return nil, err
 		}
-		if len(idx.Entries)%4096 == 0 {
+		if list.n%4096 == 0 {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -98,8 +99,9 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 				return nil, err
 			}
 		}
-		idx.Entries = append(idx.Entries, e)
+		list.add(e)
 	}
+	idx.Entries = list.all()
 	idx.Size = s.cost.Unpacked
 	report(r.opts, idx.TarSize)
 	return idx, r.opts.Limits.checkRatio(idx.Size, idx.TarSize)

@@ -22,7 +22,6 @@ package ledger
 
 import (
 	"fmt"
-	"slices"
 
 	"whittle.dev/whittle"
 )
@@ -49,13 +48,41 @@ const (
 
 // Build merges the layers, lowest first, and accounts for every content byte.
 // Where one file lies over another one of the same size and the index has no
-// digests of their contents, they are taken to differ; [Undecided] lists
-// these. Errors wrap [whittle.ErrLimit].
+// digests of their contents, they are taken to differ: see [Decide].
+// Errors wrap [whittle.ErrLimit].
 func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
 	b, err := merge(indexes, opts)
 	if err != nil {
 		return nil, err
 	}
+	return b.account()
+}
+
+// Decide is [Build] that asks for the digests which distinguish content that was replaced
+// from content that is there again: where a file's last name is taken by another file of the
+// same size and at least one of the two has no digest. digest sets the Content of some
+// entries of a layer, as index.Digest does; its errors are returned as they are.
+func Decide(indexes []*whittle.Index, opts Options, digest func(layer int, entries []int) error) (*whittle.Ledger, error) {
+	b, err := merge(indexes, opts)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.needed) == 0 {
+		return b.account()
+	}
+	for layer, entries := range b.undecided() {
+		if len(entries) == 0 {
+			continue
+		}
+		if err := digest(layer, entries); err != nil {
+			return nil, err
+		}
+	}
+	return Build(indexes, opts)
+}
+
+// account makes the ledger of what was merged.
+func (b *builder) account() (*whittle.Ledger, error) {
 	l := b.ledger
 	l.Tree = b.tree()
 	l.Ambiguous = b.ambiguous()
@@ -71,19 +98,6 @@ func Build(indexes []*whittle.Index, opts Options) (*whittle.Ledger, error) {
 	return l, l.Validate()
 }
 
-// Undecided lists, by layer, the entries whose content digests are needed to
-// distinguish content that was replaced from content that is there again: where
-// a file's last name is taken by another file of the same size and at least
-// // one of the two has no digest. Set their Content (index.Digest does) before
-// Build. It is empty where Build will fail.
-func Undecided(indexes []*whittle.Index, opts Options) [][]int {
-	b, err := merge(indexes, opts)
-	if err != nil {
-		return make([][]int, len(indexes))
-	}
-	return b.undecided()
-}
-
 func merge(indexes []*whittle.Index, opts Options) (*builder, error) {
 	if opts.Folders <= 0 {
 		opts.Folders = defaultFolders
@@ -92,6 +106,7 @@ func merge(indexes []*whittle.Index, opts Options) (*builder, error) {
 		root:   &node{path: ".", kind: whittle.Dir, entry: implied},
 		ledger: &whittle.Ledger{Layers: make([]whittle.LayerSum, len(indexes))},
 		needed: map[[2]int]bool{}, notes: map[whittle.Ambiguity]bool{}}
+	b.grow()
 	for n, idx := range indexes {
 		b.ledger.Layers[n] = whittle.LayerSum{Size: idx.Size, Entries: len(idx.Entries)}
 		if err := b.layer(n); err != nil {
@@ -129,7 +144,6 @@ func (b *builder) note(layer int, path, what string) {
 func (b *builder) layer(n int) error {
 	t := &layerTree{builder: b, n: n, root: &node{path: ".", kind: whittle.Dir, entry: implied}}
 	entries := b.indexes[n].Entries
-	b.grow(entries)
 	for i := range entries {
 		t.put(i, &entries[i])
 		if err := b.overLimit(); err != nil {
@@ -145,16 +159,18 @@ func (b *builder) layer(n int) error {
 	return b.overLimit()
 }
 
-// grow makes room for the items of a layer.
-func (b *builder) grow(entries []whittle.Entry) {
+// grow makes room for the items of all layers.
+func (b *builder) grow() {
 	files := 0
-	for i := range entries {
-		if entries[i].Kind == whittle.File {
-			files++
+	for _, idx := range b.indexes {
+		for i := range idx.Entries {
+			if idx.Entries[i].Kind == whittle.File {
+				files++
+			}
 		}
 	}
-	b.ledger.Items = slices.Grow(b.ledger.Items, files)
-	b.names = slices.Grow(b.names, files)
+	b.ledger.Items = make([]whittle.Item, 0, files)
+	b.names = make([]int32, 0, files)
 }
 
 func (b *builder) overLimit() error {

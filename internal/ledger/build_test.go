@@ -236,6 +236,15 @@ func TestFates(t *testing.T) {
 	}
 }
 
+// undecided lists, by layer, the entries whose digests [Decide] asks for.
+func undecided(indexes []*whittle.Index, opts Options) [][]int {
+	b, err := merge(indexes, opts)
+	if err != nil {
+		return make([][]int, len(indexes))
+	}
+	return b.undecided()
+}
+
 func TestUndecided(t *testing.T) {
 	idx := indexes(t, []string{"f a 10\nf b 10\nf c 0\nf d 10\nh e d\nf g 10", "f a 10\nf b 11\nf c 0\nf d 10\nw g", "f g 10\nf a 10"})
 	for _, i := range idx {
@@ -243,7 +252,7 @@ func TestUndecided(t *testing.T) {
 			i.Entries[j].Content = [32]byte{}
 		}
 	}
-	got := Undecided(idx, Options{})
+	got := undecided(idx, Options{})
 	if d := cmp.Diff([][]int{{0}, {0}, {1}}, got); d != "" {
 		t.Error(d)
 	}

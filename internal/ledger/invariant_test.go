@@ -114,15 +114,15 @@ func checkUndecided(t *rapid.T, l *whittle.Ledger, idx, bare []*whittle.Index) {
 			b.Entries[i].Content = [32]byte{}
 		}
 	}
-	for n, list := range Undecided(bare, Options{}) {
+	got, err := Decide(bare, Options{}, func(n int, list []int) error {
 		if !slices.IsSorted(list) {
 			t.Fatalf("not sorted: %v", list)
 		}
 		for _, i := range list {
 			bare[n].Entries[i].Content = idx[n].Entries[i].Content
 		}
-	}
-	got, err := Build(bare, Options{})
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

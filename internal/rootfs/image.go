@@ -4,7 +4,9 @@
 package rootfs
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -48,6 +50,9 @@ type Image struct {
 	files   map[int]*facts
 }
 
+// trustedSize is the most memory, in bytes, that is allocated for a size in a header.
+const trustedSize = 8 << 20
+
 // maxContents bounds the files that one Fetch holds in memory, in bytes: all
 // of them together.
 const maxContents = 512 << 20
@@ -56,14 +61,32 @@ const maxContents = 512 << 20
 // the options select. name is how errors call the image.
 func Read(ctx context.Context, img whittle.Image, name string, o Options) (*Image, error) {
 	indexes, err := index.All(ctx, img, o.index())
-	if err == nil && !o.Index.NoDigests {
-		err = decide(ctx, img, indexes, o.Index.Limits)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return Join(ctx, img, name, indexes, o)
+	if o.Index.NoDigests {
+		return Join(ctx, img, name, indexes, o)
+	}
+	// An index that was made from headers alone has no digests of contents.
+	led, err := ledger.Decide(indexes, ledgerOptions(o.Index.Limits), func(layer int, entries []int) error {
+		err := index.Digest(ctx, img.Layers()[layer], indexes[layer], entries)
+		if err != nil {
+			return &readError{err}
+		}
+		return nil
+	})
+	var unread *readError
+	if errors.As(err, &unread) {
+		return nil, fmt.Errorf("reading %s: %w", name, unread.error)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("accounting for %s: %w", name, err)
+	}
+	return join(ctx, img, name, indexes, led, o)
 }
+
+// readError is an error of reading contents.
+type readError struct{ error }
 
 // Join merges layers whose indexes were read, and reads the contents that the
 // options select: [Read] without the reading of the layers.
@@ -72,6 +95,10 @@ func Join(ctx context.Context, img whittle.Image, name string, indexes []*whittl
 	if err != nil {
 		return nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
+	return join(ctx, img, name, indexes, led, o)
+}
+
+func join(ctx context.Context, img whittle.Image, name string, indexes []*whittle.Index, led *whittle.Ledger, o Options) (*Image, error) {
 	m := newImage(img, indexes, led, o.Databases)
 	if o.Facts {
 		if err := m.fetchFacts(ctx); err != nil {
@@ -118,21 +145,6 @@ func Merge(indexes []*whittle.Index, limits index.Limits) (*whittle.Ledger, erro
 
 func ledgerOptions(limits index.Limits) ledger.Options {
 	return ledger.Options{Folders: int(limits.Memory / index.EntrySize)}
-}
-
-// decide digests the contents without which a copy with other metadata cannot
-// be distinguished from other content: an index that was made from headers
-// alone has no digests.
-func decide(ctx context.Context, img whittle.Image, indexes []*whittle.Index, limits index.Limits) error {
-	for n, entries := range ledger.Undecided(indexes, ledgerOptions(limits)) {
-		if len(entries) == 0 {
-			continue
-		}
-		if err := index.Digest(ctx, img.Layers()[n], indexes[n], entries); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func newImage(img whittle.Image, indexes []*whittle.Index, l *whittle.Ledger, databases Selection) *Image {
@@ -326,11 +338,13 @@ func (m *Image) pass(ctx context.Context, byLayer []map[int]int, each func(item 
 		idx := m.Indexes[layer]
 		want := func(entry int) bool { _, ok := entries[entry]; return ok }
 		err := index.Files(ctx, m.Layers()[layer], idx, want, func(entry int, r io.Reader) error {
-			content, err := io.ReadAll(r)
-			if err == nil {
-				each(entries[entry], &idx.Entries[entry], content)
+			e := &idx.Entries[entry]
+			content := bytes.NewBuffer(make([]byte, 0, min(e.Size, trustedSize)+bytes.MinRead))
+			if _, err := content.ReadFrom(r); err != nil {
+				return err
 			}
-			return err
+			each(entries[entry], e, content.Bytes())
+			return nil
 		})
 		if err != nil {
 			return err
