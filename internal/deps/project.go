@@ -57,7 +57,7 @@ type Findings struct {
 // environment or because nothing at all is declared. Where something may require
 // it, that is in Unknown.
 func Find(ctx context.Context, fsys fs.FS, o Options) (*Findings, error) {
-	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, provided: map[string]bool{}, sources: map[string]*source.Facts{}}
+	t := &tree{fsys: fsys, options: o, folder: newFolder(), at: map[string]route{}, provided: map[string]bool{}, sources: map[string]*source.Facts{}, bounds: map[string]string{}}
 	if err := collectFiles(ctx, t); err != nil {
 		return nil, fmt.Errorf("reading the project: %w", err)
 	}
@@ -106,6 +106,8 @@ type tree struct {
 	uses     uses
 	at       map[string]route // how a file is reached, by file
 	queue    []string         // files that are to be looked at
+	// bounds are the answers of options.Bound, by distribution: each reads a long listing.
+	bounds map[string]string
 	// unknown says in words what could not be followed.
 	problems []whittle.Problem
 	unknown  []string

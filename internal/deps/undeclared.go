@@ -235,7 +235,11 @@ func declaredNowhere(t *tree, p *whittle.Problem, a *closure, way route, n *pyth
 		}
 		specifiers := pep.SeriesOf(a.versions[n.Distribution])
 		if specifiers == "" && t.options.Bound != nil && n.Sure {
-			specifiers, _ = t.options.Bound(n.Distribution)
+			var asked bool
+			if specifiers, asked = t.bounds[n.Distribution]; !asked {
+				specifiers, _ = t.options.Bound(n.Distribution)
+				t.bounds[n.Distribution] = specifiers
+			}
 		}
 		p.Fix = "add " + n.Distribution + specifiers + " to the dependencies"
 	}

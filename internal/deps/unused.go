@@ -2,9 +2,9 @@ package deps
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -116,7 +116,28 @@ func (s uses) replacesStandard(name string) bool {
 	return false
 }
 
-var nameWord = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*`)
+// nameWords gives the words of a text that may be names: letters and digits, and dots, hyphens
+// and underscores behind the first. A regular expression takes ten times as long, and all files
+// of a project are looked through.
+func nameWords(text string) iter.Seq[string] {
+	within := func(c byte) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	}
+	return func(yield func(string) bool) {
+		for i := 0; i < len(text); i++ {
+			if !within(text[i]) {
+				continue
+			}
+			from := i
+			for i < len(text) && (within(text[i]) || text[i] == '.' || text[i] == '_' || text[i] == '-') {
+				i++
+			}
+			if !yield(text[from:i]) {
+				return
+			}
+		}
+	}
+}
 
 // unnamed excludes those that a file of the project names in some other way:
 // a setting that names a plug-in, a command that starts a program.
@@ -124,9 +145,14 @@ func unnamed(t *tree, problems []whittle.Problem) []whittle.Problem {
 	if len(problems) == 0 {
 		return nil
 	}
-	named := map[string]bool{}
+	named, seen := map[string]bool{}, map[string]bool{}
 	note := func(text string) {
-		for _, w := range nameWord.FindAllString(text, -1) {
+		for w := range nameWords(text) {
+			if seen[w] {
+				continue
+			}
+			w = strings.Clone(w) // else the whole text is kept
+			seen[w] = true
 			named[pep.Normalize(w)] = true
 			named[pep.Normalize(source.Top(w))] = true
 			program, _, _ := strings.Cut(w, "-") // waitress-serve

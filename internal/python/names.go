@@ -432,9 +432,9 @@ func PlainNames(distribution string) []string {
 var apiVersion = regexp.MustCompile(`_v\d+((alpha|beta|p)\d+)*$`)
 
 // squeezed is a name without what names are spelled with differently.
-func squeezed(name string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(name))
-}
+func squeezed(name string) string { return strings.ToLower(signs.Replace(name)) }
+
+var signs = strings.NewReplacer("-", "", "_", "", ".", "")
 
 // real is a module, or the one above it that puts it into sys.modules under a
 // name that no file has.
