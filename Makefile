@@ -76,7 +76,7 @@ fuzz: ## look for new cases in every fuzz target and property test
 kills: setup ## 200 kills and 50 full disks of proofs that write, 20 kills with the engine, all kinds of files
 	WHITTLE_KILLS=200 WHITTLE_ENGINE_KILLS=20 WHITTLE_KINDS=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|FullDisk|FileKinds|Durable' ./internal/lab ./cmd/whittle
 
-bench: setup images ## ratios against the floors and the best known layer explorer
+bench: setup images ## ratios against the floors, the best known layer explorer, and other tools
 	@scripts/bench
 
 generate: ## write the pages of the rules and checks in docs/reference

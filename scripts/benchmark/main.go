@@ -1,6 +1,6 @@
 // Command benchmark measures whittle inspect against floors and against the
-// layer explorer dive, and whittle check on the example, and prints Markdown
-// tables of ratios within one run.
+// layer explorer dive, whittle check on the example, and what whittle does against
+// the tools that do a part of it, and prints Markdown tables of ratios within one run.
 // scripts/bench installs what it needs and calls it.
 package main
 
@@ -32,9 +32,19 @@ func main() {
 	example := flag.String("example", "", "docker archive with gzip layers, about 1 GB")
 	small := flag.Bool("small", false, "leave out the image of 5 GB")
 	only := flag.Bool("check", false, "measure nothing but the check of the example")
+	tools := flag.Bool("tools", false, "measure nothing but the tools that do a part of what whittle does")
+	project := flag.String("project", "examples/inventory", "the project whose imports and Dockerfiles are read")
+	profiles := flag.String("profile", "", "folder for profiles of each row of whittle")
 	squeezes := flag.Bool("squeeze", false, "measure nothing but squeeze, of the generated images")
 	flag.Parse()
-	b := bench{dir: *dir, whittle: abs(*whittle)}
+	b := bench{dir: *dir, whittle: abs(*whittle), project: abs(*project)}
+	if *profiles != "" {
+		b.profiles = abs(*profiles)
+	}
+	if *example != "" {
+		*example = abs(*example)
+	}
+	b.dir = abs(b.dir)
 	images := []spec{
 		{name: "250 MB, 10k files", files: 10_000, bytes: 250e6, layers: 3, runs: 3},
 		{name: "example, 1.1 GB, 31k files", from: *example, runs: 3},
@@ -48,6 +58,12 @@ func main() {
 			if err := b.squeeze(s); err != nil {
 				log.Fatalf("benchmark: %v", err)
 			}
+		}
+		return
+	}
+	if *tools {
+		if err := b.tools(os.Stdout, images[:2]); err != nil {
+			log.Fatalf("benchmark: %v", err)
 		}
 		return
 	}
@@ -65,6 +81,9 @@ func main() {
 	}
 	b.print(os.Stdout)
 	b.printChecks(os.Stdout)
+	if err := b.tools(os.Stdout, images[:2]); err != nil {
+		log.Fatalf("benchmark: %v", err)
+	}
 }
 
 func abs(p string) string {
@@ -86,9 +105,11 @@ type spec struct {
 }
 
 type bench struct {
-	dir, whittle string
-	rows         []row
-	checks       []check
+	dir, whittle, project string
+	// profiles is where those of each row of whittle are kept, empty for none.
+	profiles string
+	rows     []row
+	checks   []check
 }
 
 // check is one image that was checked, without a cache and with one.
@@ -173,7 +194,15 @@ func (b *bench) check(s spec, form, archive string) (err error) {
 		return err
 	}
 	b.checks = append(b.checks, c)
-	return nil
+	return b.kept("check: "+s.name+", "+form, "check", "--quiet", "--json", "--no-index-cache", source)
+}
+
+// kept has whittle keep profiles of a row of the first tables.
+func (b *bench) kept(row string, args ...string) error {
+	return b.keepProfile(row, func(env string) error {
+		_, err := timed(1, []string{env}, b.whittle, args...)
+		return err
+	})
 }
 
 // squeeze prints what squeezing a generated image takes, as gzip is kept and as all of it is
@@ -208,6 +237,9 @@ func (b *bench) measure(s spec, form, archive string) (r row, err error) {
 	defer os.RemoveAll(cache)
 	source := "docker-archive:" + archive
 	if r.cold, err = timed(s.runs, nil, b.whittle, "inspect", "--quiet", "--json", "--no-index-cache", source); err != nil {
+		return r, err
+	}
+	if err := b.kept("inspect: "+s.name+", "+form, "inspect", "--quiet", "--json", "--no-index-cache", source); err != nil {
 		return r, err
 	}
 	warm := []string{"inspect", "--quiet", "--json", "--cache-dir", cache, source}

@@ -20,7 +20,7 @@ const (
 const aimCheck, aimCheckWarm = 3 * time.Second, time.Second / 2
 
 func (b *bench) print(w io.Writer) {
-	fmt.Fprintf(w, "\n%s, %d cores, %s.\n\n", cpu(), runtime.NumCPU(), runtime.Version())
+	fmt.Fprintf(w, "\n%s.\n\n", machine())
 	fmt.Fprintln(w, "| image | layers | whittle | memory | explorer | its memory | faster | again (cache) | faster | largest layer: klauspost | whittle / klauspost | igzip |")
 	fmt.Fprintln(w, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range b.rows {
@@ -62,6 +62,11 @@ func mark(met bool) string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 func mb(n int64) string              { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }
+
+// machine is what was measured on.
+func machine() string {
+	return fmt.Sprintf("%s, %d cores, %s", cpu(), runtime.NumCPU(), runtime.Version())
+}
 
 func cpu() string {
 	f, err := os.Open("/proc/cpuinfo")
