@@ -1,4 +1,4 @@
-// Package bench builds, runs and checks variants of a project, one at a time, and
+// Package bench builds variants of a project, runs and checks them one at a time, and
 // measures how long they take until they are ready.
 package bench
 
