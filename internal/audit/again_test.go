@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,7 @@ import (
 type stored struct {
 	*imagetest.Image
 	version string
-	reads   int
+	reads   atomic.Int64
 }
 
 func (s *stored) Layers() (out []whittle.Layer) {
@@ -35,7 +36,7 @@ type storedLayer struct {
 }
 
 func (l storedLayer) Open(ctx context.Context) (io.ReadCloser, error) {
-	l.of.reads++
+	l.of.reads.Add(1)
 	return l.Layer.Open(ctx)
 }
 
@@ -105,10 +106,10 @@ func TestInspectAgain(t *testing.T) {
 			if !read {
 				t.Fatal("the first inspection reads nothing")
 			}
-			reads := s.reads
+			reads := s.reads.Load()
 			second, read := inspect(audit.InspectOptions{})
-			if read || s.reads != reads {
-				t.Errorf("the second inspection reads the image: %d times", s.reads-reads)
+			if read || s.reads.Load() != reads {
+				t.Errorf("the second inspection reads the image: %d times", s.reads.Load()-reads)
 			}
 			if diff := cmp.Diff(first, second); diff != "" {
 				t.Error(diff)

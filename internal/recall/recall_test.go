@@ -1,0 +1,104 @@
+package recall
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/imagetest"
+	"whittle.dev/whittle/internal/index"
+)
+
+// inFile is an image whose layers are in a file that nobody writes.
+type inFile struct{ *imagetest.Image }
+
+func (i inFile) Layers() (out []whittle.Layer) {
+	for _, l := range i.Image.Layers() {
+		out = append(out, inPlace{l.(*imagetest.Layer)})
+	}
+	return out
+}
+
+type inPlace struct{ *imagetest.Layer }
+
+func (inPlace) Stat(context.Context) (whittle.Stat, error) {
+	return whittle.Stat{Size: -1, Identity: "a file"}, nil
+}
+
+// said is a package index that gives one answer to each kind of question.
+type said struct {
+	files   []whittle.IndexFile
+	text    []byte
+	members []whittle.WheelMember
+	err     error
+}
+
+func (s *said) Files(context.Context, string) ([]whittle.IndexFile, error) { return s.files, s.err }
+
+func (s *said) Metadata(context.Context, whittle.IndexFile) ([]byte, error) { return s.text, s.err }
+
+func (s *said) Members(context.Context, whittle.IndexFile) ([]whittle.WheelMember, error) {
+	return s.members, s.err
+}
+
+type result struct{ Name string }
+
+// TestAnswers: a result is given again as long as the package index says the same; one for
+// which it said nothing is not kept, nor one that JSON changes.
+func TestAnswers(t *testing.T) {
+	cache, err := index.OpenCache(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idx := &said{files: []whittle.IndexFile{{Name: "a-1-py3-none-any.whl"}}, text: []byte("Name: a\n"), members: []whittle.WheelMember{{Path: "a.py"}}}
+	env := &host.Env{Program: "whittle", Packages: idx}
+	env.Index.Cache = cache
+	img := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
+	name := "a result"
+	made := func() bool {
+		t.Helper()
+		made := false
+		got, err := Result(t.Context(), env, img, "test", nil, func(env *host.Env) (*result, error) {
+			made = true
+			if env.Packages == nil {
+				return &result{name}, nil
+			}
+			_, err1 := env.Packages.Files(t.Context(), "a")
+			_, err2 := env.Packages.Metadata(t.Context(), idx.files[0])
+			_, err3 := env.Packages.Members(t.Context(), idx.files[0])
+			_ = errors.Join(err1, err2, err3) // a check goes on without
+			return &result{name}, nil
+		})
+		if err != nil || got.Name != name {
+			t.Fatalf("%+v, %v; want %q", got, err, name)
+		}
+		return made
+	}
+	for _, step := range []struct {
+		what   string
+		change func()
+		want   bool // the result is made
+	}{
+		{"the first time", func() {}, true},
+		{"the second time", func() {}, false},
+		{"a file more", func() { idx.files = append(idx.files, whittle.IndexFile{Name: "a-2-py3-none-any.whl"}) }, true},
+		{"and again", func() {}, false},
+		{"other metadata", func() { idx.text = []byte("Name: a\nVersion: 2\n") }, true},
+		{"another member", func() { idx.members = nil }, true},
+		{"and again", func() {}, false},
+		{"no answer", func() { idx.err = errors.New("no network") }, true},
+		{"no answer again", func() {}, true},
+		{"the answers are there", func() { idx.err = nil }, false},
+		{"no index", func() { env.Packages = nil }, true},
+		{"no index again", func() {}, false},
+		{"a name that is not UTF-8", func() { env.Program, name = "another", "a\xff" }, true},
+		{"and again", func() {}, true},
+	} {
+		step.change()
+		if got := made(); got != step.want {
+			t.Errorf("%s: made is %v", step.what, got)
+		}
+	}
+}
