@@ -197,7 +197,7 @@ func (b *bench) dependencyTools(w io.Writer) error {
 			fmt.Fprintf(w, "| %s | not measured: %s is missing | | | |\n", t.what, filepath.Base(t.dir))
 			continue
 		}
-		found := func() (io.Writer, func() error) { return has(t.finds...)() }
+		found := has(t.finds...)
 		ours := b.whittleOf(isJSON(t.finds...), "check", "--quiet", "--json", "--offline", "--cache-dir", b.tool("no-cache"), ".")
 		ours.answers = []int{1}
 		err := b.hold(w, contest{what: t.what, dir: t.dir, runs: t.runs, ours: ours, others: []contender{
