@@ -48,7 +48,7 @@ func copyEntries(ctx context.Context, layer whittle.Layer, idx *whittle.Index, k
 	// The layer was checked against the limits when its index was made.
 	limits := Limits{Entries: math.MaxInt, Unpacked: math.MaxInt64, Name: math.MaxInt, Memory: math.MaxInt64, Ratio: math.MaxInt64}
 	spent := &spent{}
-	src, err := openStream(ctx, layer, limits, spent, false)
+	src, err := openStream(ctx, layer, limits, spent, sums{})
 	if err != nil {
 		return 0, err
 	}

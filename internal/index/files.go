@@ -90,7 +90,7 @@ func (j *fileJob) pass(ctx context.Context, layer whittle.Layer) error {
 	// The layer was checked against the limits when its index was made.
 	limits := Limits{Entries: math.MaxInt, Unpacked: math.MaxInt64, Name: math.MaxInt, Memory: math.MaxInt64, Ratio: math.MaxInt64}
 	spent := &spent{}
-	src, err := openStream(ctx, layer, limits, spent, false)
+	src, err := openStream(ctx, layer, limits, spent, sums{})
 	if err != nil {
 		return err
 	}

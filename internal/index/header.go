@@ -99,11 +99,8 @@ func hasBody(flag byte) bool {
 // skip skips the remaining content and its padding. Like archive/tar, it needs all
 // of the content, and accepts a tar that ends in the padding.
 func (t *headers) skip() error {
-	if t.body > 0 {
-		if err := t.seek(t.body); err != nil {
-			return err
-		}
-		t.body = 0
+	if err := t.skipBody(); err != nil {
+		return err
 	}
 	if pad := t.next - t.src.Pos(); pad > 0 {
 		_, err := io.ReadFull(t.src, t.block[:pad])
@@ -111,6 +108,17 @@ func (t *headers) skip() error {
 			err = io.EOF
 		}
 		return err
+	}
+	return nil
+}
+
+// skipBody skips the remaining content.
+func (t *headers) skipBody() error {
+	if t.body > 0 {
+		if err := t.seek(t.body); err != nil {
+			return err
+		}
+		t.body = 0
 	}
 	return nil
 }

@@ -9,11 +9,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/index/sha256parts"
 )
 
 // Options say how much of a layer is read. The zero value reads as little as the
@@ -200,7 +200,7 @@ type readResult struct {
 // readStream indexes a layer by reading all of it. Its cost is charged even if it
 // fails.
 func (r *reader) readStream(ctx context.Context, opts Options, st whittle.Stat) (idx *whittle.Index, took readResult, err error) {
-	src, err := openStream(ctx, r.layer, opts.Limits, r.spent, opts.Cache != nil && st.Claim.Digest == "")
+	src, err := openStream(ctx, r.layer, opts.Limits, r.spent, sums{blob: opts.Cache != nil && st.Claim.Digest == "", files: !opts.NoDigests})
 	if err != nil {
 		return nil, readResult{}, err
 	}
@@ -226,10 +226,7 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 	k := newKeeper(idx, opts, r.spent)
 	defer k.close()
 	var list entries
-	c := contents{keeper: k}
-	if idx.Hashed {
-		c.sum, c.buf = sha256.New(), make([]byte, 128<<10)
-	}
+	c := contents{keeper: k, parts: src.parts}
 	for {
 		e, err := s.next()
 		if errors.Is(err, io.EOF) {
@@ -258,28 +255,36 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 // contents hashes and keeps the contents of a layer's files in one pass.
 type contents struct {
 	keeper *keeper
-	// sum computes digests, with buf as buffer; nil computes none.
-	sum hash.Hash
-	buf []byte
+	parts  *sha256parts.Stream // of the layer's stream; nil computes no digests
 }
 
 // take reads the content of a file; at is its position in the index.
-func (c *contents) take(e *whittle.Entry, at int, r io.Reader) (err error) {
+func (c *contents) take(e *whittle.Entry, at int, r *content) (err error) {
 	var b []byte
 	keep := c.keeper.wants(e)
-	if keep {
-		if b, err = c.keeper.read(e, r); err != nil {
-			return err
-		}
+	// A sparse file is not in the tar as it is: its digest is none of a part.
+	sparse := e.Offset == 0
+	if c.parts != nil && !sparse {
+		c.parts.Begin()
 	}
-	if c.sum != nil {
-		c.sum.Reset()
-		if keep {
-			c.sum.Write(b)
-		} else if _, err := io.CopyBuffer(c.sum, r, c.buf); err != nil {
-			return err
+	switch {
+	case keep:
+		b, err = c.keeper.read(e, r)
+		if c.parts != nil && sparse {
+			e.Content = sha256.Sum256(b)
 		}
-		c.sum.Sum(e.Content[:0])
+	case c.parts != nil && sparse:
+		sum := sha256.New()
+		_, err = io.Copy(sum, onlyReader{r})
+		sum.Sum(e.Content[:0])
+	case c.parts != nil:
+		err = r.skip()
+	}
+	if err != nil {
+		return err
+	}
+	if c.parts != nil && !sparse {
+		e.Content = c.parts.End()
 	}
 	if keep {
 		c.keeper.done(e, at, b)

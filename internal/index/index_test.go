@@ -259,7 +259,7 @@ func TestClaimedSize(t *testing.T) {
 // the diff ID ends with an error.
 func TestStream(t *testing.T) {
 	open := func(l whittle.Layer) (*stream, error) {
-		return openStream(context.Background(), l, Limits{}.withDefaults(), &spent{}, false)
+		return openStream(context.Background(), l, Limits{}.withDefaults(), &spent{}, sums{})
 	}
 	raw := imagetest.Tar(t, sample)
 	for _, codec := range codecs {

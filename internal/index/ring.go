@@ -5,6 +5,8 @@ import (
 	"hash"
 	"io"
 	"sync/atomic"
+
+	"whittle.dev/whittle/internal/index/sha256parts"
 )
 
 const (
@@ -140,13 +142,16 @@ func (r *ring) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// skip drops up to n bytes without copying them.
-func (r *ring) skip(n int64) (skipped int64, err error) {
+// skip drops up to n bytes without copying them. sum gets them unless it is nil.
+func (r *ring) skip(n int64, sum *sha256parts.Stream) (skipped int64, err error) {
 	for skipped < n {
 		if err := r.next(); err != nil {
 			return skipped, err
 		}
 		m := min(n-skipped, int64(len(r.rest)))
+		if sum != nil {
+			_, _ = sum.Write(r.rest[:m])
+		}
 		r.rest = r.rest[m:]
 		skipped += m
 	}

@@ -45,7 +45,7 @@ func newScanner(src source, limits Limits, spent *spent) *scanner {
 }
 
 // content reads the content of the current entry; name is for errors.
-func (s *scanner) content(name string) io.Reader { return &content{s, name} }
+func (s *scanner) content(name string) *content { return &content{s, name} }
 
 type content struct {
 	*scanner
@@ -55,13 +55,26 @@ type content struct {
 // Read classifies errors as headerError does.
 func (c *content) Read(p []byte) (int, error) {
 	n, err := c.tar.Read(p)
+	return n, c.explain(err)
+}
+
+// skip reads to the end. What is in the tar as it is, is not copied.
+func (c *content) skip() error {
+	if c.tar.delegated {
+		_, err := io.Copy(io.Discard, onlyReader{c})
+		return err
+	}
+	return c.explain(c.tar.skipBody())
+}
+
+func (c *content) explain(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
-		return n, err
+		return err
 	}
 	if failed := c.src.Failed(); failed != nil {
-		return n, failed
+		return failed
 	}
-	return n, whittle.ErrCorrupt.Errorf("the content of %.80q: %w", c.name, err)
+	return whittle.ErrCorrupt.Errorf("the content of %.80q: %w", c.name, err)
 }
 
 // onlyReader hides all methods but Read.

@@ -12,11 +12,14 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/codec"
+	"whittle.dev/whittle/internal/index/sha256parts"
 )
 
 // stream is the uncompressed tar of a layer. One goroutine reads the stored bytes
 // (and the layer's reader verifies their digest), a second decompresses, and a
 // third hashes for the diff ID. So its reader only waits for the decompressor.
+// If digests of files are wanted too, its reader computes them and that of the tar,
+// which together take the time of one.
 type stream struct {
 	layer    whittle.Layer
 	limits   Limits
@@ -25,9 +28,10 @@ type stream struct {
 	ahead    *ring // stored bytes
 	tar      *ring // uncompressed bytes
 	release  func()
-	sum      hash.Hash
-	stored   atomic.Int64 // stored bytes that were read so far
-	blob     hash.Hash    // of the stored bytes, nil if not needed
+	sum      hash.Hash           // of the tar, if parts is nil
+	parts    *sha256parts.Stream // the digests of the tar and of files, nil if those are not wanted
+	stored   atomic.Int64        // stored bytes that were read so far
+	blob     hash.Hash           // of the stored bytes, nil if not needed
 	spent    *spent
 	charged  int64 // uncompressed bytes that were added to spent
 	ratio    int64 // the highest so far beyond ratioFrom
@@ -37,18 +41,28 @@ type stream struct {
 	err      error // sticky, io.EOF once verified
 }
 
-// openStream starts to read a layer. hashed computes a digest of the stored bytes,
-// see blobDigest.
-func openStream(ctx context.Context, layer whittle.Layer, limits Limits, spent *spent, hashed bool) (*stream, error) {
+// sums says which digests of a layer are computed beside that of its tar.
+type sums struct {
+	blob  bool // of the stored bytes, see blobDigest
+	files bool // of parts of the tar
+}
+
+// openStream starts to read a layer.
+func openStream(ctx context.Context, layer whittle.Layer, limits Limits, spent *spent, wanted sums) (*stream, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	src, err := layer.Open(ctx)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	s := &stream{layer: layer, limits: limits, cancel: cancel, src: src, sum: sha256.New(), release: func() {}, spent: spent}
-	if hashed {
+	s := &stream{layer: layer, limits: limits, cancel: cancel, src: src, release: func() {}, spent: spent}
+	if wanted.blob {
 		s.blob = sha256.New()
+	}
+	if wanted.files {
+		s.parts = sha256parts.New()
+	} else {
+		s.sum = sha256.New()
 	}
 	s.ahead = newRing(ctx, &storedReader{src, &s.stored}, s.blob)
 	dec, release, err := codec.Decompress(bufio.NewReaderSize(onlyReader{s.ahead}, 64<<10))
@@ -90,6 +104,9 @@ func (s *stream) Read(p []byte) (int, error) {
 		return 0, s.err
 	}
 	n, err := s.tar.Read(p)
+	if s.parts != nil {
+		_, _ = s.parts.Write(p[:n])
+	}
 	return n, s.advance(int64(n), err)
 }
 
@@ -100,7 +117,7 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 		return -1, errors.ErrUnsupported
 	}
 	if offset > 0 && s.err == nil {
-		n, err := s.tar.skip(offset)
+		n, err := s.tar.skip(offset, s.parts)
 		if err := s.advance(n, err); err != nil && !errors.Is(err, io.EOF) {
 			return -1, err
 		}
@@ -171,12 +188,20 @@ func (s *stream) finish() error {
 	if err := s.charge(); err != nil {
 		return err
 	}
-	<-s.tar.hashed
-	got := whittle.SHA256([32]byte(s.sum.Sum(nil)))
+	got := s.tarDigest()
 	if want := s.layer.DiffID(); want != "" && got != want {
 		return whittle.ErrCorrupt.Errorf("its content has the digest %s, the configuration says %s", got, want)
 	}
 	return io.EOF
+}
+
+// tarDigest is the digest of the tar, once it was read to its end.
+func (s *stream) tarDigest() whittle.Digest {
+	if s.parts != nil {
+		return whittle.SHA256(s.parts.Sum())
+	}
+	<-s.tar.hashed
+	return whittle.SHA256([32]byte(s.sum.Sum(nil)))
 }
 
 // explain distinguishes errors of the source from those of a decoder or the tar
