@@ -8,6 +8,7 @@ import (
 
 	"whittle.dev/whittle/internal/python/source/byname"
 	"whittle.dev/whittle/internal/python/source/presence"
+	"whittle.dev/whittle/internal/python/source/search"
 	"whittle.dev/whittle/internal/python/source/syntax"
 )
 
@@ -16,6 +17,15 @@ import (
 const (
 	maxFacts  = 100_000
 	maxBlocks = 1000
+)
+
+// telling are words without which a text need not be looked through for some facts.
+var telling = search.New("subprocess", "find_spec", "find_loader")
+
+const (
+	subprocess = 1 << iota
+	findSpec
+	findLoader
 )
 
 // Scan reads the text of a module, of any Python 3. It never fails: what could
@@ -29,8 +39,9 @@ func Scan(src []byte) *Facts {
 			s.out.Shebang += "\n"
 		}
 	}
-	s.starter = bytes.Contains(src, []byte("subprocess")) || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
-	s.probes = bytes.Contains(src, []byte("find_spec")) || bytes.Contains(src, []byte("find_loader"))
+	has := telling.In(src)
+	s.probes = has&(findSpec|findLoader) != 0
+	s.starter = has&subprocess != 0 || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
 	for s.lexer.Next() {
 		s.logicalLine()
 	}
@@ -96,6 +107,9 @@ type scan struct {
 	localsOf string
 	starter  bool
 	looked   int // bytes, by [asker.earlier]
+	// added are the names to which the text adds something, and where it first did;
+	// nil before it is asked for.
+	added map[string]int32
 	// flags are names that say what is there; probes says that the text looks for
 	// modules.
 	flags  presence.Flags

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"whittle.dev/whittle/internal/python/source/search"
 )
 
 // The words that [Words] gives besides those of the table.
@@ -55,11 +57,8 @@ func key(w []byte) int {
 }
 
 // find is the word of the table that a name is, or that it starts with what comes
-// after it; empty if there is none.
+// after it; empty if there is none. The filter has let it through.
 func (v *vocabulary) find(w, after []byte) string {
-	if len(w) > v.longest || !v.filter[key(w)] {
-		return ""
-	}
 	if v.words[string(w)] {
 		return string(w)
 	}
@@ -67,7 +66,7 @@ func (v *vocabulary) find(w, after []byte) string {
 	rest := after[:min(len(after), 40)]
 	if len(rest) > 0 && rest[0] == '+' {
 		n := 1
-		for n < len(rest) && wordByte(rest[n]) {
+		for n < len(rest) && isWord[rest[n]] {
 			n++
 		}
 		rest = rest[n:]
@@ -77,6 +76,9 @@ func (v *vocabulary) find(w, after []byte) string {
 	}
 	return ""
 }
+
+// entryPoints are the words of texts that look for entry points.
+var entryPoints = search.New("entry_points", "ExtensionManager", "DriverManager", "load_setuptools_entrypoints")
 
 // Words are the words of the table that a text has, in comments and strings too,
 // and those that [Group] and [Made] describe: sorted, each once.
@@ -89,19 +91,20 @@ func Words(src []byte) []string {
 			out = append(out, w)
 		}
 	}
-	asks := bytes.Contains(src, []byte("entry_points")) || bytes.Contains(src, []byte("ExtensionManager")) || bytes.Contains(src, []byte("DriverManager")) || bytes.Contains(src, []byte("load_setuptools_entrypoints"))
+	asks := entryPoints.In(src) != 0
 	others, known := 0, words()
 	for at := 0; at < len(src); {
-		c := src[at]
-		if !wordByte(c) {
+		if !isWord[src[at]] {
 			at++
 			continue
 		}
 		end := at + 1
-		for end < len(src) && wordByte(src[end]) {
+		for end < len(src) && isWord[src[end]] {
 			end++
 		}
-		note(known.find(src[at:end], src[end:]))
+		if w := src[at:end]; len(w) <= known.longest && known.filter[key(w)] {
+			note(known.find(w, src[end:]))
+		}
 		if others < maxWords {
 			if asks && at > 0 && (src[at-1] == '"' || src[at-1] == '\'') {
 				if g := group(src[at:], src[at-1]); g != "" {
@@ -109,9 +112,11 @@ func Words(src []byte) []string {
 					note(Group + g)
 				}
 			}
-			if object, ok := made(src[at:end], src[end:], at > 0 && src[at-1] == '.'); ok {
-				others++
-				note(Made + object)
+			if end < len(src) && src[end] == '(' {
+				if object, ok := made(src[at:end], src[end:], at > 0 && src[at-1] == '.'); ok {
+					others++
+					note(Made + object)
+				}
 			}
 		}
 		at = end
@@ -123,7 +128,7 @@ func Words(src []byte) []string {
 // group is the string that a text starts with, if it may be a group of entry points.
 func group(text []byte, quote byte) string {
 	n := 0
-	for n < len(text) && n <= maxGroup && (wordByte(text[n]) || strings.IndexByte(".-:", text[n]) >= 0) {
+	for n < len(text) && n <= maxGroup && (isWord[text[n]] || strings.IndexByte(".-:", text[n]) >= 0) {
 		n++
 	}
 	if n < 3 || n > maxGroup || n >= len(text) || text[n] != quote {
@@ -133,9 +138,9 @@ func group(text []byte, quote byte) string {
 }
 
 // made says that a word asks for an attribute by a name that is no literal, or
-// runs a text, and the object if it is one name.
+// runs a text, and the object if it is one name. What comes after it starts with "(".
 func made(w, after []byte, attribute bool) (object string, ok bool) {
-	if len(after) == 0 || after[0] != '(' || attribute {
+	if attribute {
 		return "", false
 	}
 	switch string(w) {
@@ -173,7 +178,7 @@ func made(w, after []byte, attribute bool) (object string, ok bool) {
 		return "", false
 	}
 	for _, c := range first {
-		if !wordByte(c) {
+		if !isWord[c] {
 			return "", true
 		}
 	}
@@ -193,6 +198,10 @@ func literal(arg []byte) bool {
 	return len(rest) > 0 && (rest[0] == ',' || rest[0] == ')')
 }
 
-func wordByte(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
-}
+// isWord are the bytes of names.
+var isWord = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+	}
+	return t
+}()

@@ -59,9 +59,14 @@ func (x expressions) strings() {
 }
 
 func (x expressions) parentheses() ex {
-	at := x.p.i
 	x.p.deep()
-	defer func() { x.p.depth-- }()
+	e := x.inParentheses()
+	x.p.depth--
+	return e
+}
+
+func (x expressions) inParentheses() ex {
+	at := x.p.i
 	x.p.expect('(')
 	if x.p.take(')') {
 		return ex{form: aTuple, target: true, removable: true, paren: true, at: at}
@@ -88,28 +93,30 @@ func (x expressions) parentheses() ex {
 		first.paren, first.at = true, at
 		return first
 	}
-	items := x.more(first, ')')
+	t := x.more(first, ')')
 	x.p.expect(')')
-	t := tupleOf(items, at)
-	t.paren = true
+	t.paren, t.at = true, at
 	return t
 }
 
-func (x expressions) more(first ex, closing code) []ex {
-	items := []ex{first}
-	for x.p.take(',') {
-		if x.p.is(closing) {
-			break
-		}
-		items = append(items, x.starNamedExpression())
+// more reads the rest of a list of expressions up to a bracket.
+func (x expressions) more(first ex, closing code) ex {
+	t := tupleFrom(first)
+	for x.p.take(',') && !x.p.is(closing) {
+		t.add(x.starNamedExpression())
 	}
-	return items
+	return t.ex
 }
 
 func (x expressions) list() ex {
-	at := x.p.i
 	x.p.deep()
-	defer func() { x.p.depth-- }()
+	e := x.inSquareBrackets()
+	x.p.depth--
+	return e
+}
+
+func (x expressions) inSquareBrackets() ex {
+	at := x.p.i
 	x.p.expect('[')
 	if x.p.take(']') {
 		return ex{form: aList, target: true, removable: true, at: at}
@@ -123,17 +130,21 @@ func (x expressions) list() ex {
 		x.p.expect(']')
 		return ex{at: at}
 	}
-	items := x.more(first, ']')
+	e := x.more(first, ']')
 	x.p.expect(']')
-	e := tupleOf(items, at)
-	e.form = aList
+	e.form, e.at = aList, at
 	return e
 }
 
 func (x expressions) braces() ex {
-	at := x.p.i
 	x.p.deep()
-	defer func() { x.p.depth-- }()
+	e := x.inBraces()
+	x.p.depth--
+	return e
+}
+
+func (x expressions) inBraces() ex {
+	at := x.p.i
 	x.p.expect('{')
 	if x.p.take('}') {
 		return ex{form: aLiteral, at: at}

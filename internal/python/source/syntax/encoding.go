@@ -32,7 +32,9 @@ func decode(src []byte) decoded {
 	rest := src
 	for line := range 2 {
 		text, more, ok := bytes.Cut(rest, []byte("\n"))
-		if m := cookie.FindSubmatch(text); m != nil {
+		if !bytes.Contains(text, []byte("coding")) {
+			// as most lines
+		} else if m := cookie.FindSubmatch(text); m != nil {
 			name = strings.ReplaceAll(strings.ToLower(string(m[1])), "_", "-")
 			break
 		}

@@ -40,30 +40,32 @@ func (x expressions) starExpressions() ex {
 	if !x.p.is(',') {
 		return first
 	}
-	items := []ex{first}
+	t := tupleFrom(first)
 	for x.p.take(',') {
 		if !x.startsExpression() {
 			break
 		}
-		items = append(items, x.starExpression())
+		t.add(x.starExpression())
 	}
-	return tupleOf(items, first.at)
+	return t.ex
 }
 
-func tupleOf(items []ex, at int) ex {
-	t := ex{form: aTuple, target: true, removable: true, at: at}
-	stars := 0
-	for _, it := range items {
-		if it.form == aStar {
-			stars++
-		}
-		t.target = t.target && it.target
-		t.removable = t.removable && it.removable
-	}
-	if stars > 1 {
-		t.target = false
-	}
+// tuple is an expression of several that are read one by one.
+type tuple struct {
+	ex
+	star bool // one of them has a star
+}
+
+func tupleFrom(first ex) tuple {
+	t := tuple{ex: ex{form: aTuple, target: true, removable: true, at: first.at}}
+	t.add(first)
 	return t
+}
+
+func (t *tuple) add(e ex) {
+	t.target = t.target && e.target && !(t.star && e.form == aStar)
+	t.star = t.star || e.form == aStar
+	t.removable = t.removable && e.removable
 }
 
 func (x expressions) starExpression() ex {
@@ -106,23 +108,47 @@ func (x expressions) starNamedExpression() ex {
 
 func (x expressions) expression() ex {
 	x.p.deep()
-	defer func() { x.p.depth-- }()
+	var e ex
 	if x.p.is(kLambda) {
-		return x.lambda()
+		e = x.lambda()
+	} else if e = x.or(); x.p.is(kIf) {
+		x.p.i++
+		x.or()
+		x.p.expect(kElse)
+		x.expression()
+		e = ex{at: e.at}
 	}
-	e := x.or()
-	if !x.p.is(kIf) {
-		return e
-	}
-	x.p.i++
-	x.or()
-	x.p.expect(kElse)
-	x.expression()
-	return ex{at: e.at}
+	x.p.depth--
+	return e
 }
 
+// unary are the codes before an operand, binary those between two.
+var unary, binary = func() (u, b [256]bool) {
+	for _, c := range []code{kNot, kAwait, '+', '-', '~'} {
+		u[c] = true
+	}
+	for _, c := range []code{kOr, kAnd, kNot, kIn, kIs, oEq, oNe, oLe, oGe, '<', '>', '|', '^', '&', oLeft, oRight, '+', '-', '*', '/', '%', oFloor, '@', oPow} {
+		b[c] = true
+	}
+	return u, b
+}()
+
+// or reads an expression without "if" and lambda. Most are one operand: only what
+// has an operator goes through all that bind it.
 func (x expressions) or() ex {
-	e := x.and()
+	if unary[x.p.code()] {
+		return x.orAfter(x.and())
+	}
+	e := x.primary()
+	if !binary[x.p.code()] {
+		return e
+	}
+	return x.orAfter(x.andAfter(x.comparisonAfter(x.binaryAfter(x.powerAfter(e), 0))))
+}
+
+// orAfter, andAfter, comparisonAfter, binaryAfter and powerAfter read what follows
+// the first operand.
+func (x expressions) orAfter(e ex) ex {
 	for x.p.is(kOr) {
 		x.p.i++
 		x.and()
@@ -131,8 +157,9 @@ func (x expressions) or() ex {
 	return e
 }
 
-func (x expressions) and() ex {
-	e := x.not()
+func (x expressions) and() ex { return x.andAfter(x.not()) }
+
+func (x expressions) andAfter(e ex) ex {
 	for x.p.is(kAnd) {
 		x.p.i++
 		x.not()
@@ -150,11 +177,10 @@ func (x expressions) not() ex {
 		x.p.depth--
 		return ex{at: at}
 	}
-	return x.comparison()
+	return x.comparisonAfter(x.binary(0))
 }
 
-func (x expressions) comparison() ex {
-	e := x.binary(0)
+func (x expressions) comparisonAfter(e ex) ex {
 	for {
 		switch x.p.code() {
 		case oEq, oNe, oLe, oGe, '<', '>', kIn:
@@ -194,8 +220,9 @@ func level(c code) int {
 	return -1
 }
 
-func (x expressions) binary(low int) ex {
-	e := x.factor()
+func (x expressions) binary(low int) ex { return x.binaryAfter(x.factor(), low) }
+
+func (x expressions) binaryAfter(e ex, low int) ex {
 	for k := 0; ; k++ {
 		x.p.statements().chain(k)
 		n := level(x.p.code())
@@ -218,7 +245,10 @@ func (x expressions) factor() ex {
 		x.p.depth--
 		return ex{at: at}
 	}
-	e := x.await()
+	return x.powerAfter(x.await())
+}
+
+func (x expressions) powerAfter(e ex) ex {
 	if x.p.is(oPow) {
 		x.p.i++
 		x.factor()
@@ -324,8 +354,7 @@ func (x expressions) call() {
 
 // arguments are those of a call that were read.
 type arguments struct {
-	// names are those of keyword arguments; nil before the first.
-	names map[string]bool
+	names names // of keyword arguments
 	// keywords says that there was one, doubled that there was "**".
 	keywords, doubled bool
 	count             int
@@ -353,17 +382,12 @@ func (a *arguments) next(x expressions) {
 
 func (a *arguments) keyword(x expressions) {
 	line := x.p.line()
-	n := x.p.text(x.p.i)
-	if a.names[n] {
-		fail(line, "keyword argument repeated: %s", n)
+	if !a.names.add(x.p, x.p.i) {
+		fail(line, "keyword argument repeated: %s", x.p.text(x.p.i))
 	}
-	if n == "__debug__" {
+	if x.p.isDebug(x.p.i) {
 		fail(line, "cannot assign to __debug__")
 	}
-	if a.names == nil {
-		a.names = map[string]bool{}
-	}
-	a.names[n] = true
 	x.p.i += 2
 	x.expression()
 	a.keywords = true
@@ -423,21 +447,19 @@ func (x expressions) comprehension(generator bool) {
 
 // targets: what a for assigns to.
 func (x expressions) targets() {
-	var items []ex
-	at := x.p.i
-	for {
+	next := func() ex {
 		if x.p.is('*') {
-			items = append(items, x.star())
-		} else {
-			items = append(items, x.binary(0))
+			return x.star()
 		}
-		if !x.p.take(',') || x.p.is(kIn) {
-			break
-		}
+		return x.binary(0)
 	}
-	e := items[0]
-	if len(items) > 1 || x.p.t[x.p.i-1].code == ',' {
-		e = tupleOf(items, at)
+	e := next()
+	if x.p.is(',') {
+		t := tupleFrom(e)
+		for x.p.take(',') && !x.p.is(kIn) {
+			t.add(next())
+		}
+		e = t.ex
 	} else if e.form == aStar {
 		fail(x.p.line(), "starred assignment target must be in a list or tuple")
 	}

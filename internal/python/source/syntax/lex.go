@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -87,11 +88,85 @@ const (
 	oLtGt   // <>
 )
 
-var keywords = map[string]code{"False": kFalse, "None": kNone, "True": kTrue, "and": kAnd, "as": kAs, "assert": kAssert, "async": kAsync,
-	"await": kAwait, "break": kBreak, "class": kClass, "continue": kContinue, "def": kDef, "del": kDel, "elif": kElif, "else": kElse,
-	"except": kExcept, "finally": kFinally, "for": kFor, "from": kFrom, "global": kGlobal, "if": kIf, "import": kImport, "in": kIn,
-	"is": kIs, "lambda": kLambda, "nonlocal": kNonlocal, "not": kNot, "or": kOr, "pass": kPass, "raise": kRaise, "return": kReturn,
-	"try": kTry, "while": kWhile, "with": kWith, "yield": kYield}
+// keywordOf is the code of a keyword, none of other names.
+func keywordOf(text []byte) code {
+	if len(text) < 2 || len(text) > 8 {
+		return none
+	}
+	switch string(text) {
+	case "False":
+		return kFalse
+	case "None":
+		return kNone
+	case "True":
+		return kTrue
+	case "and":
+		return kAnd
+	case "as":
+		return kAs
+	case "assert":
+		return kAssert
+	case "async":
+		return kAsync
+	case "await":
+		return kAwait
+	case "break":
+		return kBreak
+	case "class":
+		return kClass
+	case "continue":
+		return kContinue
+	case "def":
+		return kDef
+	case "del":
+		return kDel
+	case "elif":
+		return kElif
+	case "else":
+		return kElse
+	case "except":
+		return kExcept
+	case "finally":
+		return kFinally
+	case "for":
+		return kFor
+	case "from":
+		return kFrom
+	case "global":
+		return kGlobal
+	case "if":
+		return kIf
+	case "import":
+		return kImport
+	case "in":
+		return kIn
+	case "is":
+		return kIs
+	case "lambda":
+		return kLambda
+	case "nonlocal":
+		return kNonlocal
+	case "not":
+		return kNot
+	case "or":
+		return kOr
+	case "pass":
+		return kPass
+	case "raise":
+		return kRaise
+	case "return":
+		return kReturn
+	case "try":
+		return kTry
+	case "while":
+		return kWhile
+	case "with":
+		return kWith
+	case "yield":
+		return kYield
+	}
+	return none
+}
 
 // lexer makes the tokens of a text as CPython's tokenizer does.
 type lexer struct {
@@ -108,11 +183,26 @@ type lexer struct {
 	fields     int  // nested replacement fields
 	comments   bool // in a field
 	utf8       bool // the text is to be in it
+	valid      bool // all of it is
 }
 
-func tokens(text decoded, need *Need) []token {
-	src := text.src
-	l := &lexer{src: src, line: 1, utf8: !text.opaque, cols: []int{0}, alts: []int{0}, need: need, out: make([]token, 0, len(src)/8+16)}
+// lexers keep what they need for the next text.
+var lexers = sync.Pool{New: func() any { return &lexer{} }}
+
+// maxKept are the tokens for which a lexer keeps the memory.
+const maxKept = 1 << 16
+
+func (l *lexer) free() {
+	if cap(l.out) <= maxKept {
+		*l = lexer{out: l.out[:0], open: l.open[:0], openAt: l.openAt[:0], cols: l.cols[:0], alts: l.alts[:0]}
+		lexers.Put(l)
+	}
+}
+
+// tokens are those of a text. They are the lexer's.
+func (l *lexer) tokens(text decoded, need *Need) []token {
+	l.src, l.line, l.need, l.utf8, l.valid = text.src, 1, need, !text.opaque, !text.opaque && text.bad == 0
+	l.cols, l.alts = append(l.cols, 0), append(l.alts, 0)
 	for l.pos < len(l.src) {
 		l.physical()
 	}
@@ -276,6 +366,14 @@ func (l *lexer) logical() {
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c >= utf8.RuneSelf }
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
+// inName are the bytes of names.
+var inName = func() (t [256]bool) {
+	for c := range t {
+		t[c] = isLetter(byte(c)) || isDigit(byte(c))
+	}
+	return t
+}()
+
 func (l *lexer) token(c byte) {
 	start := l.pos
 	switch {
@@ -293,21 +391,21 @@ func (l *lexer) token(c byte) {
 
 // word reads a name or keyword, or the prefix of a string.
 func (l *lexer) word() {
-	start := l.pos
-	ascii := true
-	for l.pos < len(l.src) && (isLetter(l.src[l.pos]) || isDigit(l.src[l.pos])) {
-		ascii = ascii && l.src[l.pos] < utf8.RuneSelf
-		l.pos++
+	start, p, bits := l.pos, l.pos, byte(0)
+	for p < len(l.src) && inName[l.src[p]] {
+		bits |= l.src[p]
+		p++
 	}
-	text := l.src[start:l.pos]
-	if l.pos < len(l.src) && (l.src[l.pos] == '"' || l.src[l.pos] == '\'') && len(text) <= 2 && isPrefix(text) {
+	l.pos = p
+	text := l.src[start:p]
+	if len(text) <= 2 && p < len(l.src) && (l.src[p] == '"' || l.src[p] == '\'') && isPrefix(text) {
 		l.str(start)
 		return
 	}
-	if !ascii {
+	if bits >= utf8.RuneSelf {
 		l.letters(text)
 	}
-	if k, ok := keywords[string(text)]; ok {
+	if k := keywordOf(text); k != none {
 		l.add(keyword, start, k)
 		return
 	}
@@ -342,9 +440,17 @@ func isPrefix(p []byte) bool {
 	return false
 }
 
+// alone are the operators that no other begins with.
+var alone = [256]bool{',': true, ';': true, '~': true}
+
 // operator reads an operator, a bracket or a separator.
 func (l *lexer) operator(c byte) {
 	start := l.pos
+	if alone[c] {
+		l.pos++
+		l.add(op, start, code(c))
+		return
+	}
 	next := func(i int) byte {
 		if l.pos+i < len(l.src) {
 			return l.src[l.pos+i]
@@ -407,15 +513,12 @@ func (l *lexer) operator(c byte) {
 		if next(1) == '.' && next(2) == '.' {
 			n, k = 3, oDots
 		}
-	case ',', ';', '~':
 	default:
 		fail(l.line, "invalid syntax: '%c'", c)
 	}
 	l.pos += n
 	l.add(op, start, k)
 }
-
-var closers = map[byte]byte{')': '(', ']': '[', '}': '{'}
 
 func (l *lexer) opening(c byte) {
 	if len(l.open) >= maxOpen {
@@ -429,7 +532,7 @@ func (l *lexer) closing(c byte) {
 	if top < 0 {
 		fail(l.line, "unmatched '%c'", c)
 	}
-	if l.open[top] != closers[c] {
+	if opener := l.open[top]; c != opener+1 && c != opener+2 { // "()" are neighbours in ASCII, "[]" and "{}" have one between
 		fail(l.line, "closing parenthesis '%c' does not match opening parenthesis '%c'", c, l.open[top])
 	}
 	l.open, l.openAt = l.open[:top], l.openAt[:top]

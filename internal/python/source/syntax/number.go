@@ -22,8 +22,19 @@ func (l *lexer) digits(is func(byte) bool, what string) bool {
 	return l.pos > start
 }
 
+// mostDigits is how many digits of a number CPython always reads.
+const mostDigits = 4300
+
 // number reads a number from its first character on.
 func (l *lexer) number() {
+	p := l.pos
+	for p < len(l.src) && isDigit(l.src[p]) {
+		p++
+	}
+	if digits := p - l.pos; l.src[l.pos] != '0' && digits > 0 && digits <= mostDigits && p < len(l.src) && !inName[l.src[p]] && l.src[p] != '.' {
+		l.pos = p // as most are
+		return
+	}
 	if l.based() {
 		return
 	}
@@ -41,8 +52,8 @@ func (l *lexer) number() {
 	}
 	if whole := !fraction && !exponent; whole && len(digits) > 1 && digits[0] == '0' && strings.Trim(string(digits), "0_") != "" {
 		fail(l.line, "leading zeros in decimal integer literals are not permitted")
-	} else if whole && len(digits) > 4300 {
-		doubt(l.line, "a number of more than 4300 digits")
+	} else if whole && len(digits) > mostDigits {
+		doubt(l.line, "a number of more than %d digits", mostDigits)
 	}
 	l.after("decimal")
 }

@@ -19,8 +19,8 @@ func (x expressions) params(closing code, annotated bool) {
 // parameters are those of a function or lambda that were read.
 type parameters struct {
 	closing   code
-	annotated bool            // they may have annotations
-	names     map[string]bool // nil before the first
+	annotated bool // they may have annotations
+	names     names
 	count     int
 	// defaults says that a positional one had a default; slash, star and
 	// doubled, that there was "/", "*" and "**"; bare, that "*" stood alone
@@ -100,17 +100,12 @@ func (ps *parameters) add(x expressions) {
 	if x.p.t[x.p.i].kind != name {
 		fail(x.p.line(), "invalid syntax")
 	}
-	n := x.p.text(x.p.i)
-	if ps.names[n] {
-		fail(x.p.line(), "duplicate argument '%s' in function definition", n)
+	if !ps.names.add(x.p, x.p.i) {
+		fail(x.p.line(), "duplicate argument '%s' in function definition", x.p.text(x.p.i))
 	}
-	if n == "__debug__" {
+	if x.p.isDebug(x.p.i) {
 		fail(x.p.line(), "cannot assign to __debug__")
 	}
-	if ps.names == nil {
-		ps.names = map[string]bool{}
-	}
-	ps.names[n] = true
 	x.p.i++
 }
 

@@ -61,7 +61,7 @@ func (st statements) simple() {
 		if st.p.soft("type") && st.p.peek(1).kind == name && (st.p.peek(2).code == '=' || st.p.peek(2).code == '[') {
 			st.p.need.since(12, st.p.line(), "a type statement")
 			st.p.i++
-			st.p.bindable(st.p.name())
+			st.p.binds()
 			st.p.expressions().typeParams()
 			st.p.expect('=')
 			st.p.expressions().expression()
@@ -96,8 +96,9 @@ func (st statements) declared() {
 	st.p.i++
 	for {
 		line := st.p.line()
-		if n := st.p.name(); st.p.ctx.params[n] {
-			fail(line, "name '%s' is parameter and global or nonlocal", n)
+		st.p.anyName()
+		if n := st.p.i - 1; st.p.ctx.params.has(st.p, n) {
+			fail(line, "name '%s' is parameter and global or nonlocal", st.p.text(n))
 		}
 		if !st.p.take(',') {
 			return
@@ -107,23 +108,22 @@ func (st statements) declared() {
 
 func (st statements) deletes() {
 	st.p.i++
-	var items []ex
-	at := st.p.i
+	removable := true
 	for {
-		items = append(items, st.p.expressions().binary(0))
+		removable = st.p.expressions().binary(0).removable && removable
 		if !st.p.take(',') || !st.p.expressions().startsExpression() {
 			break
 		}
 	}
-	if !tupleOf(items, at).removable {
+	if !removable {
 		fail(st.p.line(), "cannot delete what stands here")
 	}
 }
 
 func (p *parser) dotted() {
-	p.name()
+	p.anyName()
 	for p.take('.') {
-		p.name()
+		p.anyName()
 	}
 }
 
@@ -132,7 +132,7 @@ func (st statements) imports() {
 	for {
 		st.p.dotted()
 		if st.p.take(kAs) {
-			st.p.bindable(st.p.name())
+			st.p.binds()
 		}
 		if !st.p.take(',') {
 			return
@@ -175,12 +175,12 @@ func (st statements) from(started bool) {
 	}
 	brackets := st.p.take('(')
 	for {
-		n := st.p.name()
-		if future && !slices.Contains(features, n) {
-			fail(line, "future feature %s is not defined", n)
+		st.p.anyName()
+		if n := st.p.i - 1; future && !slices.Contains(features, st.p.text(n)) {
+			fail(line, "future feature %s is not defined", st.p.text(n))
 		}
 		if st.p.take(kAs) {
-			st.p.bindable(st.p.name())
+			st.p.binds()
 		}
 		if !st.p.take(',') {
 			break

@@ -1,5 +1,7 @@
 package syntax
 
+import "bytes"
+
 // parser goes through the tokens of a text.
 type parser struct {
 	src       []byte
@@ -10,7 +12,7 @@ type parser struct {
 	need      Need
 	asciiOnly bool
 	// parameters are those of the function that was read last.
-	parameters map[string]bool
+	parameters names
 	documented bool // a docstring stood before
 	started    bool // something other than a docstring or a future import stood before
 }
@@ -35,16 +37,19 @@ type context struct {
 	yields, returns                bool
 	returnLine                     int
 	comprehension                  int
-	params                         map[string]bool
+	params                         names
 }
 
 func (p *parser) code() code         { return p.t[p.i].code }
-func (p *parser) is(c code) bool     { return p.t[p.i].code == c && p.t[p.i].kind != str }
+func (p *parser) is(c code) bool     { return p.t[p.i].code == c } // those of strings are letters
 func (p *parser) line() int          { return int(p.t[p.i].line) }
 func (p *parser) text(i int) string  { return string(p.src[p.t[i].start:p.t[i].stop]) }
 func (p *parser) isKind(k kind) bool { return p.t[p.i].kind == k }
-func (p *parser) soft(s string) bool { return p.isKind(name) && p.text(p.i) == s }
+func (p *parser) soft(s string) bool { return p.isKind(name) && p.same(p.i, s) }
 func (p *parser) peek(n int) token   { return p.t[min(p.i+n, len(p.t)-1)] }
+
+// same says whether the text of a token is s.
+func (p *parser) same(i int, s string) bool { return string(p.src[p.t[i].start:p.t[i].stop]) == s }
 
 func (p *parser) take(c code) bool {
 	if p.is(c) {
@@ -69,11 +74,51 @@ func (p *parser) takeKind(k kind) bool {
 }
 
 func (p *parser) name() string {
+	p.anyName()
+	return p.text(p.i - 1)
+}
+
+// anyName goes over a name.
+func (p *parser) anyName() {
 	if !p.isKind(name) {
 		fail(p.line(), "invalid syntax")
 	}
 	p.i++
-	return p.text(p.i - 1)
+}
+
+// names are names of one list: of parameters, or of the keywords of a call. Most
+// lists are short, and their names are compared in the text.
+type names struct {
+	few  [8]int32 // tokens
+	n    int
+	many map[string]bool // where there are more
+}
+
+// add takes the name that a token is, and is false if the list has it.
+func (ns *names) add(p *parser, i int) bool {
+	if ns.has(p, i) {
+		return false
+	}
+	if ns.n < len(ns.few) {
+		ns.few[ns.n] = int32(i)
+		ns.n++
+		return true
+	}
+	if ns.many == nil {
+		ns.many = map[string]bool{}
+	}
+	ns.many[p.text(i)] = true
+	return true
+}
+
+func (ns *names) has(p *parser, i int) bool {
+	text := p.src[p.t[i].start:p.t[i].stop]
+	for _, k := range ns.few[:ns.n] {
+		if bytes.Equal(p.src[p.t[k].start:p.t[k].stop], text) {
+			return true
+		}
+	}
+	return ns.many[string(text)]
 }
 
 // sub holds the tokens of a replacement field to the grammar.
@@ -271,7 +316,7 @@ func (st statements) dottedCall(from, to int) bool {
 
 func (st statements) function(async bool) {
 	st.p.expect(kDef)
-	st.p.bindable(st.p.name())
+	st.p.binds()
 	st.p.expressions().typeParams()
 	st.p.expect('(')
 	st.p.expressions().params(')', true)
@@ -289,15 +334,19 @@ func (st statements) function(async bool) {
 	st.p.ctx = saved
 }
 
-func (p *parser) bindable(n string) {
-	if n == "__debug__" {
+// binds reads a name that a statement binds.
+func (p *parser) binds() {
+	p.anyName()
+	if p.isDebug(p.i - 1) {
 		fail(p.line(), "cannot assign to __debug__")
 	}
 }
 
+func (p *parser) isDebug(i int) bool { return p.same(i, "__debug__") }
+
 func (st statements) class() {
 	st.p.expect(kClass)
-	st.p.bindable(st.p.name())
+	st.p.binds()
 	st.p.expressions().typeParams()
 	if st.p.is('(') {
 		st.p.expressions().call()
@@ -370,7 +419,7 @@ func (st statements) exceptions(at int) {
 		return
 	}
 	if st.p.take(kAs) {
-		st.p.bindable(st.p.name())
+		st.p.binds()
 	}
 }
 
@@ -462,7 +511,7 @@ func (st statements) assign(e ex) {
 }
 
 func (st statements) assignable(e ex) {
-	if e.form == aName && st.p.text(e.at) == "__debug__" {
+	if e.form == aName && st.p.isDebug(e.at) {
 		fail(int(st.p.t[e.at].line), "cannot assign to __debug__")
 	}
 }

@@ -67,7 +67,7 @@ func (l *lexer) str(start int) {
 			}
 		}
 	}
-	if l.utf8 && !utf8.Valid(body) {
+	if l.utf8 && !l.valid && !utf8.Valid(body) {
 		fail(s.line, notUTF8)
 	}
 	if !s.raw && !s.format && !s.template {
@@ -75,11 +75,21 @@ func (l *lexer) str(start int) {
 	}
 }
 
+// special are the bytes of a string that are more than text.
+var special = [256]bool{'\\': true, '"': true, '\'': true, '\n': true, '\r': true}
+
 // plain goes to the closing quote.
 func (l *lexer) plain(s *literal) {
 	for l.pos < len(l.src) {
 		c := l.src[l.pos]
 		switch {
+		case !special[c]:
+			p := l.pos + 1
+			for p < len(l.src) && !special[l.src[p]] {
+				p++
+			}
+			l.pos = p
+			continue
 		case c == '\\':
 			l.pos++
 			if n := l.lineEnd(l.pos); n > 0 {
@@ -113,10 +123,10 @@ func (l *lexer) closes(s *literal) bool {
 // not looked up.
 func escapes(body []byte, isBytes bool, line int) {
 	for i := 0; i < len(body); i++ {
-		if body[i] != '\\' || i+1 >= len(body) {
-			continue
+		next := bytes.IndexByte(body[i:], '\\')
+		if i += next + 1; next < 0 || i >= len(body) {
+			return
 		}
-		i++
 		n := 0
 		switch c := body[i]; {
 		case c == 'x':
@@ -231,7 +241,7 @@ func (l *lexer) field(s *literal) {
 	line := l.line
 	l.pos++
 	start := l.pos
-	inner := &lexer{src: l.src, utf8: l.utf8, pos: l.pos, line: l.line, need: l.need, fields: l.fields, cols: []int{0}, alts: []int{0}}
+	inner := &lexer{src: l.src, utf8: l.utf8, valid: l.valid, pos: l.pos, line: l.line, need: l.need, fields: l.fields, out: l.out[len(l.out):]}
 	stop := inner.expression(s)
 	text := l.src[start:inner.pos]
 	if bytes.IndexByte(text, '\\') >= 0 {
@@ -249,7 +259,7 @@ func (l *lexer) field(s *literal) {
 	}
 	inner.add(newline, inner.pos, none)
 	inner.add(end, inner.pos, none)
-	l.need.sub(l.src, inner.out)
+	l.need.sub(l.src, inner.out) // these are read now; what l adds overwrites them
 	l.rest(s, stop, line)
 	l.fields--
 }

@@ -50,8 +50,9 @@ func Check(src []byte) (r Result) {
 	if len(src) > maxText {
 		return Result{Text: "it is too long", Line: 1, Unsure: true}
 	}
-	p := &parser{}
+	p, l := &parser{}, lexers.Get().(*lexer)
 	defer func() {
+		l.free()
 		if e := recover(); e != nil {
 			f, ok := e.(failure)
 			if !ok {
@@ -63,7 +64,7 @@ func Check(src []byte) (r Result) {
 	text := decode(src)
 	p.src = text.src
 	p.asciiOnly = text.opaque
-	p.t = tokens(text, &p.need)
+	p.t = l.tokens(text, &p.need)
 	p.statements().file()
 	if text.bad > 0 {
 		doubt(text.bad, notUTF8)
