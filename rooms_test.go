@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"python/source":          {},
 	"python/source/byname":   {},
 	"python/source/presence": {},
+	"python/source/search":   {},
 	"python/source/spelled":  {},
 	"python/source/syntax":   {},
 	"python/imports":         {"python"},
@@ -54,7 +55,7 @@ var allowed = map[string][]string{
 	"project/shape":          {},
 	"project/inline":         {"project/bake", "project/block", "project/compose"},
 	"ledger":                 {},
-	"rootfs":                 {"index", "ledger", "elf"},
+	"rootfs":                 {"codec", "index", "ledger", "elf"},
 	"squeeze":                {"chunked", "codec", "index", "ledger"},
 	"keep":                   {"distro", "python"},
 	"start":                  {"distro", "elf", "manifest", "python", "python/imports", "shell"},
@@ -133,7 +134,7 @@ var allowed = map[string][]string{
 }
 
 // languages are rooms that every other may import.
-var languages = []string{"dockerfile", "dockerfile/ignore", "shell", "pep", "python/source", "python/source/byname", "python/source/presence", "python/source/spelled", "python/source/syntax"}
+var languages = []string{"dockerfile", "dockerfile/ignore", "shell", "pep", "python/source", "python/source/byname", "python/source/presence", "python/source/search", "python/source/spelled", "python/source/syntax"}
 
 // doors are the only packages that may import a heavy library directly.
 var doors = map[string][]string{

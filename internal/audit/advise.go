@@ -142,6 +142,7 @@ func Examine(ctx context.Context, env *host.Env, name string, o AdviseOptions) (
 	x = &Examined{Subject: &Subject{Image: m, Account: account, notes: append(notes, mismatch...)}, Facts: facts, context: o.Context, ignores: ignores}
 	x.Subject.Made, x.Subject.Matched = matched(facts.Dockerfile, facts.Steps, o.Target)
 	x.Environment = environmentOf(m, img.Config().Platform())
+	defer m.ScanAhead()()
 	return x, x.pythonFacts(ctx, env, o)
 }
 
@@ -259,6 +260,7 @@ func newestBound(ctx context.Context, env *host.Env, name string, on pep.Environ
 // Advise runs the rules and predicts what each finding saves.
 func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*whittle.Advice, error) {
 	env.Listener().Step("asking the rules about " + x.Subject.Ref().Name)
+	defer x.Subject.ScanAhead()()
 	found, err := rule.Find(ctx, x.Facts, only)
 	if err != nil {
 		return nil, err

@@ -122,6 +122,7 @@ func (f *Evidence) Check(ctx context.Context, env *host.Env, name string, o Chec
 	}
 	in.Names = namesOf(ctx, env, f.distributions, in.Project, configured.Names, on)
 	env.Listener().Step("checking " + name)
+	defer f.ScanAhead()()
 	out, err := check.Run(ctx, in)
 	if err != nil {
 		return nil, err

@@ -250,7 +250,7 @@ func (s *state) namedInProject() map[string]bool {
 	}
 	left := int64(maxNaming)
 	for _, at := range slices.Sorted(maps.Keys(ofProject(s).files)) {
-		if !strings.HasSuffix(at, ".py") || source.ForTests("/"+at) {
+		if !strings.HasSuffix(at, ".py") || python.ForTests("/"+at) {
 			continue
 		}
 		info, err := fs.Stat(s.Folder, at)
@@ -284,7 +284,7 @@ func (s *state) importedSomewhere(problems []whittle.Problem) map[string]bool {
 	}
 	out := map[string]bool{}
 	for _, at := range s.Root.Paths() {
-		if !strings.HasSuffix(at, ".py") || source.ForTests("/"+at) {
+		if !strings.HasSuffix(at, ".py") || python.ForTests("/"+at) {
 			continue
 		}
 		src, ok := s.Sources(at)

@@ -198,7 +198,7 @@ func (u *usage) applicationFile(p string) bool {
 	} else if slices.Contains(systemFolders, source.Top(strings.ReplaceAll(p, "/", "."))) {
 		return false
 	}
-	return !strings.Contains("/"+p, "/site-packages/") && !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && !source.ForTests(rest)
+	return !strings.Contains("/"+p, "/site-packages/") && !strings.Contains(rest, "/tests/") && !strings.Contains(rest, "/test/") && !python.ForTests(rest)
 }
 
 // systemFolders are the root's folders of the operating system, of temporary

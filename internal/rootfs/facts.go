@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/elf"
+	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/python/source"
 )
 
 // factsVersion is part of the name of facts in cached indexes: change it with
 // hasFacts, distil or the encoding of facts.
-const factsVersion = "facts-v15-" + source.SourceFormat
+const factsVersion = "facts-v16-" + source.SourceFormat
 
 // factsName names facts that include some databases.
 func factsName(databases Selection) string { return factsVersion + "-" + databases.Name }
@@ -24,11 +26,12 @@ func factsName(databases Selection) string { return factsVersion + "-" + databas
 type facts struct {
 	// text is the content of a database, a configuration or a script.
 	text []byte
-	// source is what a Python text says.
-	source *source.Facts
-	binary *program
-	// scanned is what text says as a Python text, once that was asked for.
-	scanned *source.Facts
+	// source is what a Python text says, packed a Python text, see [packer].
+	source  *source.Facts
+	packed  []byte
+	binary  *program
+	scanned *scanned // of text or packed
+	said    []byte   // these facts, encoded, as an earlier run found them
 }
 
 // program is an ELF file.
@@ -80,8 +83,8 @@ func maybeProgram(e *whittle.Entry) bool {
 }
 
 // distil makes the encoded facts of a file, nil where it has none.
-func distil(e *whittle.Entry, content []byte, databases Selection) []byte {
-	f, ok := factsOf(e, content, databases)
+func distil(e *whittle.Entry, content []byte, databases Selection, p *packer) []byte {
+	f, ok := factsOf(e, content, databases, p)
 	if !ok {
 		return nil
 	}
@@ -89,12 +92,15 @@ func distil(e *whittle.Entry, content []byte, databases Selection) []byte {
 	return b
 }
 
-func factsOf(e *whittle.Entry, content []byte, databases Selection) (facts, bool) {
+func factsOf(e *whittle.Entry, content []byte, databases Selection, p *packer) (facts, bool) {
 	config := isConfig(e.Path) && len(content) <= maxText && !elf.IsELF(content)
 	switch {
 	case databases.Has(e.Path), isWhole(e.Path) && !isConfig(e.Path), config:
 		return facts{text: content}, true
 	case isPython(e.Path):
+		if packed, ok := p.pack(content); ok {
+			return facts{packed: packed}, true
+		}
 		return facts{source: source.Scan(content)}, true
 	case elf.IsELF(content):
 		f, err := elf.Parse(content)
@@ -129,10 +135,11 @@ func found(pattern *regexp.Regexp, content []byte) []string {
 }
 
 // The first byte of encoded facts says what follows: the content of a text, a
-// [source.Facts], or the length of an [elf.File] and the file, then the names
+// compressed Python text, a [source.Facts], or the length of an [elf.File] and the file, then the names
 // of modules and the versions.
 const (
 	textFacts   = 't'
+	packedFacts = 'p'
 	sourceFacts = 's'
 	binaryFacts = 'b'
 )
@@ -140,6 +147,8 @@ const (
 // AppendBinary implements [encoding.BinaryAppender]. It returns no error.
 func (f *facts) AppendBinary(b []byte) ([]byte, error) {
 	switch {
+	case f.packed != nil:
+		return append(append(b, packedFacts), f.packed...), nil
 	case f.source != nil:
 		return f.source.AppendBinary(append(b, sourceFacts))
 	case f.binary != nil:
@@ -166,7 +175,7 @@ func appendNames(b []byte, names []string) []byte {
 // part of b. Other bytes than those of AppendBinary are [whittle.ErrCorrupt],
 // and take no more memory than a small multiple of their length.
 func (f *facts) UnmarshalBinary(b []byte) error {
-	*f = facts{}
+	*f = facts{scanned: f.scanned}
 	if len(b) == 0 {
 		return errFacts
 	}
@@ -175,6 +184,10 @@ func (f *facts) UnmarshalBinary(b []byte) error {
 	case textFacts:
 		f.text = b
 		return nil
+	case packedFacts:
+		f.packed = b
+		_, err := codec.UnpackedSize(b, index.MaxDistilled)
+		return err
 	case sourceFacts:
 		f.source = new(source.Facts)
 		return f.source.UnmarshalBinary(b)

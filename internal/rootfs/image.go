@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/ledger"
 )
@@ -48,6 +50,10 @@ type Image struct {
 	// those that were decoded, and the contents that were fetched.
 	encoded map[int][]byte
 	files   map[int]*facts
+	mu      sync.Mutex // of files and scans
+	scans   []scans    // by layer
+	cache   *index.Cache
+	ahead   *ahead
 }
 
 // trustedSize is the most memory, in bytes, that is allocated for a size in a header.
@@ -100,6 +106,7 @@ func Join(ctx context.Context, img whittle.Image, name string, indexes []*whittl
 
 func join(ctx context.Context, img whittle.Image, name string, indexes []*whittle.Index, led *whittle.Ledger, o Options) (*Image, error) {
 	m := newImage(img, indexes, led, o.Databases)
+	m.cache = o.Index.Cache
 	if o.Facts {
 		if err := m.fetchFacts(ctx); err != nil {
 			return nil, fmt.Errorf("reading the files of %s: %w", name, err)
@@ -117,7 +124,8 @@ func (o *Options) index() index.Options {
 	read := o.Index
 	if o.Facts {
 		read.Keep, read.KeepName, read.KeepToo = func(e *whittle.Entry) bool { return hasFacts(e, o.Databases) }, factsName(o.Databases), nil
-		read.Distil = func(e *whittle.Entry, content []byte) []byte { return distil(e, content, o.Databases) }
+		p := new(packer)
+		read.Distil = func(e *whittle.Entry, content []byte) []byte { return distil(e, content, o.Databases, p) }
 		return read
 	}
 	read.Keep, read.KeepName = func(e *whittle.Entry) bool { return o.Databases.Has(e.Path) }, o.Databases.Name
@@ -130,6 +138,9 @@ func (o *Options) index() index.Options {
 func ReadLayer(ctx context.Context, layer whittle.Layer, o Options) ([]byte, error) {
 	read := o.index()
 	read.Hash, read.Verify = true, true
+	if o.Facts { // what is kept for long is kept small
+		read.Distil = func(e *whittle.Entry, content []byte) []byte { return distil(e, content, o.Databases, nil) }
+	}
 	return index.ReadEncoded(ctx, layer, read)
 }
 
@@ -149,7 +160,7 @@ func ledgerOptions(limits index.Limits) ledger.Options {
 
 func newImage(img whittle.Image, indexes []*whittle.Index, l *whittle.Ledger, databases Selection) *Image {
 	m := &Image{Image: img, Indexes: indexes, Ledger: l, databases: databases, paths: make([]string, len(l.Tree.Nodes)),
-		nodes: make(map[string]*whittle.Node, len(l.Tree.Nodes)), encoded: map[int][]byte{}, files: map[int]*facts{}}
+		nodes: make(map[string]*whittle.Node, len(l.Tree.Nodes)), encoded: map[int][]byte{}, files: map[int]*facts{}, scans: make([]scans, len(indexes))}
 	for i := range l.Tree.Nodes {
 		n := &l.Tree.Nodes[i]
 		m.paths[i] = n.Path
@@ -196,7 +207,7 @@ func (m *Image) ReadFile(path string, limit int64) ([]byte, error) {
 		return nil, whittle.ErrUnsupported.Errorf("%s was not read with its layer", path)
 	case f.binary != nil:
 		return nil, whittle.ErrUnsupported.Errorf("%s is a binary", path)
-	case f.source != nil:
+	case f.source != nil, f.packed != nil:
 		return nil, whittle.ErrUnsupported.Errorf("of %s only the imports are known", path)
 	default:
 		return f.text, nil
@@ -205,6 +216,8 @@ func (m *Image) ReadFile(path string, limit int64) ([]byte, error) {
 
 // item are the facts of an item, nil where they are not known.
 func (m *Image) item(item int) *facts {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if f, ok := m.files[item]; ok {
 		return f
 	}
@@ -218,12 +231,21 @@ func (m *Image) item(item int) *facts {
 		}
 		b = kept
 	}
-	f := &facts{text: b}
+	f := &facts{text: b, scanned: new(scanned)}
 	if whole := !made && idx.KeptBy == m.databases.Name; !whole && f.UnmarshalBinary(b) != nil {
 		f = nil
+	} else if f.packed != nil {
+		f.said = m.said(it.Layer)[it.Entry]
 	}
 	m.files[item] = f
 	return f
+}
+
+// setText gives an item a text that was fetched.
+func (m *Image) setText(item int, text []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.files[item] = &facts{text: text, scanned: new(scanned)}
 }
 
 // file are the facts of a file by its path, nil where they are not known.
@@ -248,11 +270,20 @@ func (m *Image) Fetch(ctx context.Context, want func(path string) bool) error {
 		if total += it.Bytes; total > maxContents {
 			return whittle.ErrLimit.Errorf("the files that have to be read have more than %d bytes, at %.80q", maxContents, n.Path)
 		}
-		if f := m.item(n.Item); f == nil || f.binary != nil || f.source != nil {
+		switch f := m.item(n.Item); {
+		case f == nil || f.binary != nil || f.source != nil:
 			add(byLayer, it, n.Item)
+		case f.packed != nil:
+			text, err := codec.Unpack(f.packed, index.MaxDistilled)
+			if err != nil {
+				return fmt.Errorf("%.80q: %w", n.Path, err)
+			}
+			m.setText(n.Item, text)
 		}
 	}
-	return m.pass(ctx, byLayer, func(item int, _ *whittle.Entry, content []byte) { m.files[item] = &facts{text: content} })
+	return m.pass(ctx, byLayer, func(item int, _ *whittle.Entry, content []byte) {
+		m.setText(item, content)
+	})
 }
 
 // Copy writes the contents of one visible regular file as they are read, in one
@@ -300,7 +331,7 @@ func (m *Image) Each(ctx context.Context, want func(path string) bool, each func
 // fetchFacts makes the facts of the visible files of layers that were indexed
 // by their headers: the other indexes keep them.
 func (m *Image) fetchFacts(ctx context.Context) error {
-	byLayer := make([]map[int]int, len(m.Indexes))
+	byLayer, p := make([]map[int]int, len(m.Indexes)), new(packer)
 	name := factsName(m.databases)
 	for i := range m.Ledger.Tree.Nodes {
 		n := &m.Ledger.Tree.Nodes[i]
@@ -314,7 +345,7 @@ func (m *Image) fetchFacts(ctx context.Context) error {
 		}
 	}
 	return m.pass(ctx, byLayer, func(item int, e *whittle.Entry, content []byte) {
-		if b := distil(e, content, m.databases); b != nil {
+		if b := distil(e, content, m.databases, p); b != nil {
 			m.encoded[item] = b
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/codec"
 	wholeelf "whittle.dev/whittle/internal/elf"
 	"whittle.dev/whittle/internal/imagetest"
 	"whittle.dev/whittle/internal/index"
@@ -172,6 +173,7 @@ func exampleFacts() []facts {
 	return []facts{
 		{text: []byte("a text")},
 		{text: []byte("\x00\x00")},
+		{packed: codec.Pack([]byte("import a.b\n"))},
 		{source: source.Scan([]byte("import a.b\nfrom . import c\n"))},
 		{binary: &program{File: wholeelf.File{Class: elf.ELFCLASS64, Data: elf.ELFDATA2LSB, Needed: []string{"libc.so.6"}},
 			builtins: []string{"_io", "time"}, versions: []string{"3.13.2"}}},
@@ -237,10 +239,10 @@ func TestSelection(t *testing.T) {
 		t.Error("a symlink has facts")
 	}
 	large := []byte(strings.Repeat("x", maxText+1))
-	if b := distil(&whittle.Entry{Path: "bin/tool", Mode: 0o755}, large, statuses); b != nil {
+	if b := distil(&whittle.Entry{Path: "bin/tool", Mode: 0o755}, large, statuses, nil); b != nil {
 		t.Error("a large script is kept")
 	}
-	if b := distil(&whittle.Entry{Path: "lib/status"}, large, statuses); len(b) != len(large)+1 {
+	if b := distil(&whittle.Entry{Path: "lib/status"}, large, statuses, nil); len(b) != len(large)+1 {
 		t.Error("a large database is not kept")
 	}
 }

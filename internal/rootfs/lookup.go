@@ -19,10 +19,12 @@ func (m *Image) Source(p string) (s *source.Facts, ok bool) {
 		return nil, false
 	case f.source != nil:
 		return f.source, true
-	case f.scanned == nil:
-		f.scanned = source.Scan(f.text)
 	}
-	return f.scanned, true
+	s, ok = f.scan()
+	if ok && m.ahead != nil {
+		m.ahead.follow(p, s)
+	}
+	return s, ok
 }
 
 // Binary is the ELF file at a path, symlinks followed.

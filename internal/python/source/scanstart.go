@@ -3,6 +3,8 @@ package source
 import (
 	"bytes"
 	"strings"
+
+	"whittle.dev/whittle/internal/python/source/search"
 )
 
 // What a module starts and imports by names that a run makes is among its calls
@@ -162,35 +164,10 @@ const maxOuter = 2000
 // addsTo says that the text before adds something to a list.
 func (s asker) addsTo(name string, end int32) bool {
 	if s.scan.added == nil {
-		s.scan.added = additions(s.scan.lexer.src)
+		s.scan.added = search.Additions(s.scan.lexer.src)
 	}
 	at, ok := s.scan.added[name]
 	return ok && at < end
-}
-
-// additions are the names to which a text adds something, and where each is first
-// added to.
-func additions(src []byte) map[string]int32 {
-	out := map[string]int32{}
-	for _, what := range []string{".append(", ".extend(", ".insert(", " += "} {
-		for at := 0; ; {
-			next := bytes.Index(src[at:], []byte(what))
-			if next < 0 {
-				break
-			}
-			at += next
-			start := at
-			for start > 0 && (byteClass[src[start-1]] == wordByte || byteClass[src[start-1]] == digitByte) {
-				start--
-			}
-			name := string(src[start:at])
-			if first, ok := out[name]; !ok || int32(at) < first {
-				out[name] = int32(at)
-			}
-			at += len(what)
-		}
-	}
-	return out
 }
 
 // local notes what a statement of a function assigns to a name: of strings and

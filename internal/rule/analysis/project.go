@@ -13,6 +13,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/manifest"
+	"whittle.dev/whittle/internal/python"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -199,7 +200,7 @@ func (pr *Project) Imports() (modules map[string]bool, ok bool) {
 			return nil // an unreadable file cannot be imported either
 		case e.IsDir() && pr.isIgnored(at):
 			return fs.SkipDir
-		case !e.Type().IsRegular() || path.Ext(at) != ".py" || source.ForTests(at):
+		case !e.Type().IsRegular() || path.Ext(at) != ".py" || python.ForTests(at):
 			return nil
 		}
 		if n++; n > maxProjectSources {
@@ -222,7 +223,7 @@ func (pr *Project) MatchSource(words *regexp.Regexp) bool {
 		return false
 	}
 	found := false
-	all := pr.each(func(at string) bool { return path.Ext(at) == ".py" && !source.ForTests(at) }, func(at string) bool {
+	all := pr.each(func(at string) bool { return path.Ext(at) == ".py" && !python.ForTests(at) }, func(at string) bool {
 		text, ok := pr.Read(at)
 		found = !ok || words.Match(text)
 		return !found

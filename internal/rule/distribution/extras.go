@@ -186,7 +186,7 @@ func (d *developers) says(words *regexp.Regexp) bool {
 	own := d.p.Dists.ApplicationFiles()
 	dir := whittle.Join("", d.p.Config.Config.WorkingDir)
 	for _, at := range d.p.Root.Paths() {
-		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !whittle.Under(at, dir) || strings.Contains(at, "/site-packages/")) || source.ForTests(at) {
+		if !strings.HasSuffix(at, ".py") || !own[at] && (dir == "" || !whittle.Under(at, dir) || strings.Contains(at, "/site-packages/")) || python.ForTests(at) {
 			continue
 		}
 		if text, err := d.p.Root.ReadFile(at, 4<<20); err != nil || words.Match(text) {

@@ -1,5 +1,11 @@
-// Package search says which of some words a text has, in one pass.
+// Package search says which of some words a text of Python has, and to which names it
+// adds something.
 package search
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // Words are searched for together, by the algorithm of Wu and Manber: "A fast
 // algorithm for multi-pattern searching" (University of Arizona, TR-94-17, 1994).
@@ -56,4 +62,33 @@ func (w *Words) In(text []byte) (found uint64) {
 		end++
 	}
 	return found
+}
+
+// Additions are the names to which a text adds something, as lists are added to, and
+// where it first does, in bytes.
+func Additions(src []byte) map[string]int32 {
+	out := map[string]int32{}
+	for _, what := range []string{".append(", ".extend(", ".insert(", " += "} {
+		for at := 0; ; {
+			next := bytes.Index(src[at:], []byte(what))
+			if next < 0 {
+				break
+			}
+			at += next
+			start := at
+			for start > 0 && inName(src[start-1]) {
+				start--
+			}
+			name := string(src[start:at])
+			if first, ok := out[name]; name != "" && (!ok || int32(at) < first) {
+				out[name] = int32(at)
+			}
+			at += len(what)
+		}
+	}
+	return out
+}
+
+func inName(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c >= utf8.RuneSelf
 }

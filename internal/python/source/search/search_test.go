@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestIn holds the search to bytes.Contains, in texts of few letters, which have
@@ -64,4 +66,12 @@ func TestMoreThanASet(t *testing.T) {
 		}
 	}()
 	New(append(words, "one more")...)
+}
+
+func TestAdditions(t *testing.T) {
+	text := "a.append(1)\nself.b.extend(c)\nx = é1.insert(0, 2)\na += 3\nb += 1\nd+=1\n(e).append(f)\nappend(g)\n"
+	want := map[string]int32{"a": 1, "b": 18, "é1": 36}
+	if diff := cmp.Diff(want, Additions([]byte(text))); diff != "" {
+		t.Error(diff)
+	}
 }
