@@ -13,7 +13,6 @@ import (
 	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
 	"whittle.dev/whittle/internal/python"
-	"whittle.dev/whittle/internal/python/source"
 	"whittle.dev/whittle/internal/rule/analysis"
 )
 
