@@ -19,14 +19,9 @@ const (
 	maxBlocks = 1000
 )
 
-// telling are words without which a text need not be looked through for some facts.
+// telling are words without which a text need not be looked through for some facts:
+// the first is of programs that are started, the others of modules that are looked for.
 var telling = search.New("subprocess", "find_spec", "find_loader")
-
-const (
-	subprocess = 1 << iota
-	findSpec
-	findLoader
-)
 
 // Scan reads the text of a module, of any Python 3. It never fails: what could
 // not be read is said in Broken.
@@ -40,8 +35,8 @@ func Scan(src []byte) *Facts {
 		}
 	}
 	has := telling.In(src)
-	s.probes = has&(findSpec|findLoader) != 0
-	s.starter = has&subprocess != 0 || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
+	s.probes = has&^1 != 0
+	s.starter = has&1 != 0 || bytes.Contains(src, []byte("exec")) && bytes.Contains(src, []byte("os"))
 	for s.lexer.Next() {
 		s.logicalLine()
 	}

@@ -83,16 +83,8 @@ var entryPoints = search.New("entry_points", "ExtensionManager", "DriverManager"
 // Words are the words of the table that a text has, in comments and strings too,
 // and those that [Group] and [Made] describe: sorted, each once.
 func Words(src []byte) []string {
-	var out []string
-	seen := map[string]bool{}
-	note := func(w string) {
-		if w != "" && !seen[w] {
-			seen[w] = true
-			out = append(out, w)
-		}
-	}
-	asks := entryPoints.In(src) != 0
-	others, known := 0, words()
+	a := asked{seen: map[string]bool{}, groups: entryPoints.In(src) != 0}
+	known := words()
 	for at := 0; at < len(src); {
 		if !isWord[src[at]] {
 			at++
@@ -103,26 +95,47 @@ func Words(src []byte) []string {
 			end++
 		}
 		if w := src[at:end]; len(w) <= known.longest && known.filter[key(w)] {
-			note(known.find(w, src[end:]))
+			a.note(known.find(w, src[end:]))
 		}
-		if others < maxWords {
-			if asks && at > 0 && (src[at-1] == '"' || src[at-1] == '\'') {
-				if g := group(src[at:], src[at-1]); g != "" {
-					others++
-					note(Group + g)
-				}
-			}
-			if end < len(src) && src[end] == '(' {
-				if object, ok := made(src[at:end], src[end:], at > 0 && src[at-1] == '.'); ok {
-					others++
-					note(Made + object)
-				}
-			}
+		if a.others < maxWords {
+			a.at(src, at, end)
 		}
 		at = end
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(a.out)
+	return a.out
+}
+
+// asked collects words, each once.
+type asked struct {
+	out  []string
+	seen map[string]bool
+	// others are the groups and objects so far; groups says that there may be groups.
+	others int
+	groups bool
+}
+
+func (a *asked) note(w string) {
+	if w != "" && !a.seen[w] {
+		a.seen[w] = true
+		a.out = append(a.out, w)
+	}
+}
+
+// at notes the group that starts with a word, and the object of a call of it.
+func (a *asked) at(src []byte, at, end int) {
+	if a.groups && at > 0 && (src[at-1] == '"' || src[at-1] == '\'') {
+		if g := group(src[at:], src[at-1]); g != "" {
+			a.others++
+			a.note(Group + g)
+		}
+	}
+	if end < len(src) && src[end] == '(' {
+		if object, ok := made(src[at:end], src[end:], at > 0 && src[at-1] == '.'); ok {
+			a.others++
+			a.note(Made + object)
+		}
+	}
 }
 
 // group is the string that a text starts with, if it may be a group of entry points.
