@@ -2,7 +2,9 @@ package audit
 
 import (
 	"context"
+	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"whittle.dev/whittle"
@@ -72,12 +74,16 @@ func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*wh
 		}
 		return f.Check(ctx, env, name, o)
 	}
+	if o.Run || !recall.Keeps(env) {
+		return result(env)
+	}
 	var folders []string
 	if o.Project != "" {
 		folders = []string{o.Project, contextDir(o.Project, o.Context)}
 	}
-	version, ok := recall.FolderVersion(folders...)
-	if !ok || o.Run {
+	aside := func(dir string) bool { return check.Aside(os.DirFS(filepath.Dir(dir)), filepath.Base(dir)) }
+	version, ok := recall.FolderVersion(aside, folders...)
+	if !ok {
 		return result(env)
 	}
 	return recall.Result(ctx, env, img, "check", []any{name, o.Process, o.Commands, folders, version}, result)

@@ -32,7 +32,7 @@ func CheckProject(ctx context.Context, env *host.Env, dir string) (*whittle.Chec
 		Resolve: func(reqs []pep.Requirement) (map[string]string, bool) {
 			return installedFor(ctx, env, reqs, environment)
 		},
-		Ships: resolve.Asker(ctx, env.Packages, environment, resolve.Patience),
+		Ships: resolve.Asker(ctx, env.Packages, environment),
 		Names: configured.Names, Ignore: configured.Ignore, Development: configured.Development,
 	})
 	if err != nil {

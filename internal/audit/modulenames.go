@@ -15,6 +15,6 @@ import (
 func namesOf(ctx context.Context, env *host.Env, installed []python.Distribution, declared *manifest.Declared, given map[string]string, on pep.Environment) *python.Names {
 	n := python.NewNames(installed)
 	n.Declare(declared.Names())
-	n.Given, n.Ships = given, resolve.Asker(ctx, env.Packages, on, resolve.Patience)
+	n.Given, n.Ships = given, resolve.Asker(ctx, env.Packages, on)
 	return n
 }

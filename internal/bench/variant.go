@@ -54,8 +54,7 @@ func (b *Bench) build(ctx context.Context, v project.Variant) (*made, error) {
 	res, err := b.engine.builder.Build(ctx, d, build.Output{Archive: b.Out.Path(out.Build.Archive), Log: log, Progress: b.view(out.Name)})
 	if err != nil {
 		m.failure = err
-		_, err = b.buildFailure(ctx, out, d, err)
-		return m, err
+		return m, b.buildFailure(ctx, out, d, err)
 	}
 	out.Build.Status = whittle.Built
 	out.Build.Seconds = res.Solve.Seconds()
@@ -161,10 +160,11 @@ func (b *Bench) warm(ctx context.Context, d build.Definition, v project.Variant,
 	return nil
 }
 
-// buildFailure turns a failed build into a result, unless the study cannot go on.
-func (b *Bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.Definition, err error) (*whittle.Variant, error) {
+// buildFailure makes a failed build the result of a variant. It gives the error back if
+// the study cannot go on.
+func (b *Bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.Definition, err error) error {
 	if !isBuildFailure(ctx, err) {
-		return nil, err
+		return err
 	}
 	err = b.explained(d, out.Name, err)
 	out.Build.Archive = ""
@@ -178,7 +178,7 @@ func (b *Bench) buildFailure(ctx context.Context, out *whittle.Variant, d build.
 		out.Build.Status = whittle.Failed
 		out.Build.Tail = be.Tail[max(0, len(be.Tail)-runs.TailLines):]
 	}
-	return out, nil
+	return nil
 }
 
 // wanted is a variant's build as a reader of its files sees it.

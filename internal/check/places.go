@@ -82,7 +82,7 @@ func projectPlaces(fsys fs.FS) *places {
 		switch {
 		case err != nil:
 			return nil // what cannot be read is no module either
-		case d.IsDir() && p != "." && aside(fsys, p):
+		case d.IsDir() && p != "." && Aside(fsys, p):
 			return fs.SkipDir
 		case len(files) > deps.MaxSources:
 			return fs.SkipAll
@@ -95,8 +95,9 @@ func projectPlaces(fsys fs.FS) *places {
 	return newPlaces(files)
 }
 
-// aside says that what lies in a folder of a project is not the project's.
-func aside(fsys fs.FS, dir string) bool {
+// Aside says that what lies in a folder of a project is not the project's: no check looks
+// into it.
+func Aside(fsys fs.FS, dir string) bool {
 	name := path.Base(dir)
 	if strings.HasPrefix(name, ".") || slices.Contains([]string{"node_modules", "site-packages", "__pycache__"}, name) {
 		return true

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/source"
@@ -17,9 +16,9 @@ const maxVersioned = 10_000
 
 // FolderVersion identifies the content of folders without reading it: by the names of all
 // their files, and their places and times. It is false if they do not say that surely, such as
-// just after a change, or if there are too many of them. What is not a project's own does not
-// count: environments, packages, and folders whose names begin with a dot.
-func FolderVersion(dirs ...string) (whittle.Digest, bool) {
+// just after a change, or if there are too many of them. The folders that are aside, and what is
+// in them, do not count.
+func FolderVersion(aside func(dir string) bool, dirs ...string) (whittle.Digest, bool) {
 	sum, n := sha256.New(), 0
 	look := func(path string, d fs.DirEntry, err error) error {
 		if n++; err != nil || n > maxVersioned {
@@ -52,16 +51,6 @@ func FolderVersion(dirs ...string) (whittle.Digest, bool) {
 		}
 	}
 	return whittle.SHA256([32]byte(sum.Sum(nil))), true
-}
-
-// aside says that a folder is not the project's own, so that no check looks into it.
-func aside(dir string) bool {
-	name := filepath.Base(dir)
-	if len(name) > 1 && name[0] == '.' && name != ".." || slices.Contains([]string{"node_modules", "site-packages", "__pycache__"}, name) {
-		return true
-	}
-	_, err := os.Stat(filepath.Join(dir, "pyvenv.cfg"))
-	return err == nil
 }
 
 // errUnversioned says that a file's content is not identified by what is known of it.

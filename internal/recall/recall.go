@@ -20,15 +20,20 @@ type kept[T any] struct {
 	Result  *T
 }
 
+// Keeps says whether results are kept: there is a cache, and the program is known.
+func Keeps(env *host.Env) bool {
+	return env.Index.Cache != nil && env.Program != "" && !env.Index.Verify
+}
+
 // Result gives a verb's result about an image as the cache has kept it, if this program
 // made it, with the same options, of the same bytes, and the package index still gives the
 // same answers. Otherwise it makes the result, with the outside world that it is given, and
 // keeps it. The result must depend on nothing else.
 func Result[T any](ctx context.Context, env *host.Env, img whittle.Image, verb string, options any, result func(*host.Env) (*T, error)) (*T, error) {
-	cache := env.Index.Cache
-	if cache == nil || env.Program == "" || env.Index.Verify {
+	if !Keeps(env) {
 		return result(env)
 	}
+	cache := env.Index.Cache
 	before := cache.LayerVersions(ctx, img.Layers())
 	if key, ok := keyOf(env, img, verb, options, before); ok {
 		var k kept[T]

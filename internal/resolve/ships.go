@@ -15,9 +15,9 @@ import (
 const Patience = 3 * time.Second
 
 // Asker gives a function that asks the package index whether the newest wheel of a
-// distribution has a module, and waits for each answer as long as patience says. After an
-// index did not answer, it is not asked again. Without an index there is none.
-func Asker(ctx context.Context, idx Index, on pep.Environment, patience time.Duration) func(distribution, module string) source.Truth {
+// distribution has a module, and waits [Patience] for each answer. After an index did not
+// answer, it is not asked again. Without an index there is none.
+func Asker(ctx context.Context, idx Index, on pep.Environment) func(distribution, module string) source.Truth {
 	if idx == nil {
 		return nil
 	}
@@ -25,7 +25,7 @@ func Asker(ctx context.Context, idx Index, on pep.Environment, patience time.Dur
 	type question struct{ distribution, module string }
 	answers := map[question]source.Truth{}
 	ask := func(distribution, module string) source.Truth {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, Patience)
 		defer cancel()
 		has, err := Ships(ctx, idx, distribution, module, on)
 		switch {

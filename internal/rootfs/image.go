@@ -6,7 +6,6 @@ package rootfs
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -74,25 +73,19 @@ func Read(ctx context.Context, img whittle.Image, name string, o Options) (*Imag
 		return Join(ctx, img, name, indexes, o)
 	}
 	// An index that was made from headers alone has no digests of contents.
+	var unread error
 	led, err := ledger.Decide(indexes, ledgerOptions(o.Index.Limits), func(layer int, entries []int) error {
-		err := index.Digest(ctx, img.Layers()[layer], indexes[layer], entries)
-		if err != nil {
-			return &readError{err}
-		}
-		return nil
+		unread = index.Digest(ctx, img.Layers()[layer], indexes[layer], entries)
+		return unread
 	})
-	var unread *readError
-	if errors.As(err, &unread) {
-		return nil, fmt.Errorf("reading %s: %w", name, unread.error)
+	if unread != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, unread)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
 	return join(ctx, img, name, indexes, led, o)
 }
-
-// readError is an error of reading contents.
-type readError struct{ error }
 
 // Join merges layers whose indexes were read, and reads the contents that the
 // options select: [Read] without the reading of the layers.
