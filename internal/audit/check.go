@@ -2,9 +2,7 @@ package audit
 
 import (
 	"context"
-	"os"
 	"path"
-	"path/filepath"
 	"time"
 
 	"whittle.dev/whittle"
@@ -74,19 +72,14 @@ func Check(ctx context.Context, env *host.Env, name string, o CheckOptions) (*wh
 		}
 		return f.Check(ctx, env, name, o)
 	}
-	if o.Run || !recall.Keeps(env) {
+	if o.Run {
 		return result(env)
 	}
-	var folders []string
+	of := recall.Of{Verb: "check", Options: []any{name, o.Process, o.Commands}, Aside: check.Aside}
 	if o.Project != "" {
-		folders = []string{o.Project, contextDir(o.Project, o.Context)}
+		of.Folders = []string{o.Project, contextDir(o.Project, o.Context)}
 	}
-	aside := func(dir string) bool { return check.Aside(os.DirFS(filepath.Dir(dir)), filepath.Base(dir)) }
-	version, ok := recall.FolderVersion(aside, folders...)
-	if !ok {
-		return result(env)
-	}
-	return recall.Result(ctx, env, img, "check", []any{name, o.Process, o.Commands, folders, version}, result)
+	return recall.Result(ctx, env, img, of, result)
 }
 
 // Evidence is an image that was read for a check.

@@ -54,7 +54,7 @@ func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) 
 	}
 	o = WithStudyDockerfile(env, img, name, o)
 	defer img.Close()
-	return recall.Result(ctx, env, img, "inspect", o, func(env *host.Env) (*whittle.Inspection, error) {
+	return recall.Result(ctx, env, img, recall.Of{Verb: "inspect", Options: o}, func(env *host.Env) (*whittle.Inspection, error) {
 		s, err := read(ctx, env, img, name, o, nil)
 		if err != nil {
 			return nil, err

@@ -14,11 +14,11 @@ import (
 // maxVersioned is the most files that are looked at for its version.
 const maxVersioned = 10_000
 
-// FolderVersion identifies the content of folders without reading it: by the names of all
+// folderVersion identifies the content of folders without reading it: by the names of all
 // their files, and their places and times. It is false if they do not say that surely, such as
 // just after a change, or if there are too many of them. The folders that are aside, and what is
 // in them, do not count.
-func FolderVersion(aside func(dir string) bool, dirs ...string) (whittle.Digest, bool) {
+func folderVersion(aside func(fsys fs.FS, dir string) bool, dirs ...string) (whittle.Digest, bool) {
 	sum, n := sha256.New(), 0
 	look := func(path string, d fs.DirEntry, err error) error {
 		if n++; err != nil || n > maxVersioned {
@@ -26,7 +26,7 @@ func FolderVersion(aside func(dir string) bool, dirs ...string) (whittle.Digest,
 		}
 		version := "folder"
 		switch {
-		case d.IsDir() && aside(path):
+		case d.IsDir() && aside(os.DirFS(filepath.Dir(path)), filepath.Base(path)):
 			return fs.SkipDir
 		case d.IsDir():
 		case d.Type()&fs.ModeSymlink != 0:

@@ -1,6 +1,7 @@
 package recall
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,19 +14,19 @@ import (
 // while a file's times do not say whether it will change.
 func TestFolderVersion(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
-	aside := func(dir string) bool { return filepath.Base(dir) == ".venv" }
+	aside := func(_ fs.FS, dir string) bool { return dir == ".venv" }
 	write := func(path, text string) { imagetest.Must(t, os.WriteFile(path, []byte(text), 0o600)) }
 	write(filepath.Join(dir, "a.py"), "1")
 	write(filepath.Join(elsewhere, "b.py"), "1")
 	imagetest.Must(t, os.Symlink(filepath.Join(elsewhere, "b.py"), filepath.Join(dir, "b.py")))
 	imagetest.Must(t, os.Symlink("nothing", filepath.Join(dir, "broken")))
-	if _, ok := FolderVersion(aside, dir); ok {
+	if _, ok := folderVersion(aside, dir); ok {
 		t.Error("a file that was just written has a version")
 	}
 	settled := func() string {
 		t.Helper()
 		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-			if v, ok := FolderVersion(aside, dir); ok {
+			if v, ok := folderVersion(aside, dir); ok {
 				return string(v)
 			}
 		}
@@ -58,10 +59,10 @@ func TestFolderVersion(t *testing.T) {
 		t.Error("an environment is a part of the version")
 	}
 	imagetest.Must(t, os.Symlink(elsewhere, filepath.Join(dir, "folder")))
-	if _, ok := FolderVersion(aside, dir); ok {
+	if _, ok := folderVersion(aside, dir); ok {
 		t.Error("a link to a folder elsewhere has a version")
 	}
-	if _, ok := FolderVersion(aside, filepath.Join(dir, "missing")); ok {
+	if _, ok := folderVersion(aside, filepath.Join(dir, "missing")); ok {
 		t.Error("a missing folder has a version")
 	}
 }

@@ -6,6 +6,7 @@ package recall
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"reflect"
 	"slices"
 
@@ -20,22 +21,30 @@ type kept[T any] struct {
 	Result  *T
 }
 
-// Keeps says whether results are kept: there is a cache, and the program is known.
-func Keeps(env *host.Env) bool {
-	return env.Index.Cache != nil && env.Program != "" && !env.Index.Verify
+// Of is what a result depends on, beside the image and the outside world.
+type Of struct {
+	Verb    string
+	Options any
+	// Folders are read, but for what is aside.
+	Folders []string
+	Aside   func(fsys fs.FS, dir string) bool
 }
 
 // Result gives a verb's result about an image as the cache has kept it, if this program
 // made it, with the same options, of the same bytes, and the package index still gives the
 // same answers. Otherwise it makes the result, with the outside world that it is given, and
 // keeps it. The result must depend on nothing else.
-func Result[T any](ctx context.Context, env *host.Env, img whittle.Image, verb string, options any, result func(*host.Env) (*T, error)) (*T, error) {
-	if !Keeps(env) {
+func Result[T any](ctx context.Context, env *host.Env, img whittle.Image, of Of, result func(*host.Env) (*T, error)) (*T, error) {
+	cache := env.Index.Cache
+	if cache == nil || env.Program == "" || env.Index.Verify {
 		return result(env)
 	}
-	cache := env.Index.Cache
+	folders, ok := folderVersion(of.Aside, of.Folders...)
+	if !ok {
+		return result(env)
+	}
 	before := cache.LayerVersions(ctx, img.Layers())
-	if key, ok := keyOf(env, img, verb, options, before); ok {
+	if key, ok := keyOf(env, img, of, folders, before); ok {
 		var k kept[T]
 		if b, ok := cache.Result(key); ok && json.Unmarshal(b, &k) == nil && same(ctx, env.Packages, k.Answers) {
 			return k.Result, nil
@@ -58,7 +67,7 @@ func Result[T any](ctx context.Context, env *host.Env, img whittle.Image, verb s
 			return made, nil
 		}
 	}
-	if key, ok := keyOf(env, img, verb, options, after); ok {
+	if key, ok := keyOf(env, img, of, folders, after); ok {
 		keep(cache, key, &kept[T]{w.answers, made})
 	}
 	return made, nil
@@ -77,7 +86,7 @@ func keep[T any](cache *index.Cache, key whittle.Digest, k *kept[T]) {
 
 // keyOf is a digest of all that a result depends on beside the package index; false if
 // something of it is not known.
-func keyOf(env *host.Env, img whittle.Image, verb string, options any, layers []index.LayerVersion) (whittle.Digest, bool) {
+func keyOf(env *host.Env, img whittle.Image, of Of, folders whittle.Digest, layers []index.LayerVersion) (whittle.Digest, bool) {
 	if slices.Contains(layers, index.LayerVersion{}) {
 		return "", false
 	}
@@ -90,6 +99,6 @@ func keyOf(env *host.Env, img whittle.Image, verb string, options any, layers []
 		blob, known := l.Blob()
 		blobs = append(blobs, stored{blob, known})
 	}
-	b, err := json.Marshal([]any{env.Program, verb, options, env.Index.Limits, env.Packages != nil, img.Ref(), img.Config(), blobs, layers})
+	b, err := json.Marshal([]any{env.Program, of.Verb, of.Options, of.Folders, folders, env.Index.Limits, env.Packages != nil, img.Ref(), img.Config(), blobs, layers})
 	return whittle.DigestOf(b), err == nil
 }

@@ -60,7 +60,7 @@ func TestAnswers(t *testing.T) {
 	made := func() bool {
 		t.Helper()
 		made := false
-		got, err := Result(t.Context(), env, img, "test", nil, func(env *host.Env) (*result, error) {
+		got, err := Result(t.Context(), env, img, Of{Verb: "test"}, func(env *host.Env) (*result, error) {
 			made = true
 			if env.Packages == nil {
 				return &result{name}, nil
