@@ -314,7 +314,8 @@ func (b *Bench) run(ctx context.Context, d build.Definition, v project.Variant, 
 // runner runs commands with the engine.
 func (b *Bench) runner(log io.Writer) runner {
 	return func(ctx context.Context, d build.Definition, commands []build.Command) ([]build.RunResult, error) {
-		return b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.Env.Listener()})
+		// What a study shows has the times of all commands.
+		return b.engine.builder.Run(ctx, d, commands, build.RunOptions{Log: log, Commands: b.Env.Listener(), Beside: b.trial})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
+	"golang.org/x/sync/errgroup"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/build/buildkitd"
@@ -133,6 +135,11 @@ type RunOptions struct {
 	Progress Progress
 	// Commands shows which command runs; nil shows nothing.
 	Commands whittle.Progress
+	// Beside runs commands side by side, after the others, if their times do not count:
+	// they have no Repeat, no Cold and no Watch, and the image has no services. Their
+	// results have no times. One that does not end well for want of memory or time is
+	// run again alone.
+	Beside bool
 }
 
 // Run runs commands, one after the other, in the image that d builds: as its
@@ -142,7 +149,8 @@ type RunOptions struct {
 func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOptions) ([]RunResult, error) {
 	var results []RunResult
 	err := e.within(ctx, d, o, func(ctx context.Context, img image) (err error) {
-		results, err = e.runAll(ctx, img, cmds, cmp.Or(o.Commands, whittle.Progress(whittle.Unseen{})))
+		o.Commands = cmp.Or(o.Commands, whittle.Progress(whittle.Unseen{}))
+		results, err = e.runAll(ctx, img, cmds, o)
 		return err
 	})
 	if err != nil {
@@ -152,7 +160,7 @@ func (e *Engine) Run(ctx context.Context, d Definition, cmds []Command, o RunOpt
 }
 
 // runAll runs commands in an image, beside its services.
-func (e *Engine) runAll(ctx context.Context, img image, cmds []Command, shown whittle.Progress) (results []RunResult, err error) {
+func (e *Engine) runAll(ctx context.Context, img image, cmds []Command, o RunOptions) (results []RunResult, err error) {
 	if len(img.job.services) > 0 {
 		n, why, failed := img.startServices(ctx)
 		switch {
@@ -169,19 +177,50 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command, shown wh
 		defer func() { err = errors.Join(err, restore()) }()
 		img.beside = n
 	}
-	results = make([]RunResult, 0, len(cmds))
-	for i, c := range cmds {
-		task := shown.Begin(whittle.Work{Name: "running " + img.redactor.Text(c.Name), Item: "command", Total: int64(len(cmds)), Kept: noteworthy})
+	results = make([]RunResult, len(cmds))
+	run := func(ctx context.Context, i int) (err error) {
+		c := &cmds[i]
+		task := o.Commands.Begin(whittle.Work{Name: "running " + img.redactor.Text(c.Name), Item: "command", Total: int64(len(cmds)), Kept: noteworthy})
 		task.Done(int64(i), int64(len(cmds)))
-		r, err := img.repeat(ctx, c)
-		task.End(ended(r))
+		results[i], err = img.repeat(ctx, *c)
+		task.End(ended(results[i]))
 		if err != nil {
-			return nil, fmt.Errorf("running %s: %w", c.Name, err)
+			return fmt.Errorf("running %s: %w", c.Name, err)
 		}
-		r.redact(img.redactor)
-		results = append(results, r)
+		results[i].redact(img.redactor)
+		return nil
 	}
-	return results, nil
+	var beside []int
+	for i, c := range cmds {
+		if o.Beside && img.beside == nil && c.Repeat == 0 && c.Cold == 0 && c.Watch == nil {
+			beside = append(beside, i)
+		} else if err := run(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	return results, runBeside(ctx, beside, results, run)
+}
+
+// runBeside runs some commands side by side, as many at a time as the machine has
+// processors.
+func runBeside(ctx context.Context, commands []int, results []RunResult, run func(ctx context.Context, i int) error) error {
+	all, allCtx := errgroup.WithContext(ctx)
+	all.SetLimit(runtime.GOMAXPROCS(0))
+	for _, i := range commands {
+		all.Go(func() error { return run(allCtx, i) })
+	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	for _, i := range commands {
+		if r := &results[i]; len(commands) > 1 && (r.TimedOut || r.Killed || r.Limit != "") {
+			if err := run(ctx, i); err != nil {
+				return err
+			}
+		}
+		results[i].Times, results[i].CPU = nil, nil
+	}
+	return nil
 }
 
 // ended is how a command ended, in a word; empty if it succeeded.

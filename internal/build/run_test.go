@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -148,4 +150,68 @@ func TestEnds(t *testing.T) {
 			t.Fatalf("%d bytes written, got %d", len(all), len(e.bytes()))
 		}
 	})
+}
+
+// busy counts the commands that are shown as running, and the most at a time.
+type busy struct {
+	mu        sync.Mutex
+	now, most int
+	// timed is how many ran beside the command of that name.
+	timed int
+}
+
+func (b *busy) Step(string) {}
+
+func (b *busy) Begin(w whittle.Work) whittle.Task {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now++
+	b.most = max(b.most, b.now)
+	if w.Name == "running timed" {
+		b.timed = b.now - 1
+	}
+	return ending{b}
+}
+
+type ending struct{ of *busy }
+
+func (ending) Done(int64, int64) {}
+func (ending) Say(string)        {}
+
+func (e ending) End(string) {
+	e.of.mu.Lock()
+	defer e.of.mu.Unlock()
+	e.of.now--
+}
+
+// TestRunBeside: commands that run side by side end as they do one by one, and a command
+// whose time counts has none beside it.
+func TestRunBeside(t *testing.T) {
+	f := needEngine(t)
+	d := f.define(t, "FROM probe\nUSER app\n", nil)
+	timed := probe("exit", "0")
+	timed.Name, timed.Repeat = "timed", 2
+	late := probe("sleep", "20s")
+	late.Timeout = 300 * time.Millisecond
+	commands := []Command{probe("sleep", "1s"), probe("exit", "7"), timed, probe("where"), late, probe("sleep", "1s"), {Name: "missing", Args: []string{"nosuch"}}, probe("write", "/nope", "x")}
+	shown := &busy{}
+	got, err := f.engine.Run(t.Context(), d, commands, RunOptions{Beside: true, Commands: shown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := runtime.GOMAXPROCS(0); shown.most > n || shown.most < min(n, 2) || shown.timed > 0 {
+		t.Errorf("at most %d ran at a time, and %d beside the timed one", shown.most, shown.timed)
+	}
+	want := f.run(t, d, commands...)
+	for i := range want {
+		if timed := want[i].Name == "timed"; timed != (len(got[i].Times) > 0) {
+			t.Errorf("%s has the times %v", got[i].Name, got[i].Times)
+		}
+		for _, r := range []*RunResult{&got[i], &want[i]} {
+			r.Times, r.CPU = nil, nil
+		}
+		if fmt.Sprint(got[i]) != fmt.Sprint(want[i]) {
+			t.Errorf("side by side %+v, one by one %+v", got[i], want[i])
+		}
+	}
 }
