@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"hash/maphash"
 	"iter"
 	"strings"
 
@@ -35,66 +36,97 @@ const (
 	none    = -1
 )
 
-// children are the nodes in a directory by their names. A map of one takes more
-// than all else of a node, and folders that no layer lists have one mostly.
+// children are the nodes in a directory by their names, which are the last components of
+// their paths: a hash table with open addressing, whose length is a power of two. A map takes
+// several times as much memory, and there is one for each folder.
 type children struct {
-	name string
-	one  *node
-	// many has all of them, once there was more than one.
-	many map[string]*node
+	slots []*node // nil where nothing ever was, and dropped
+	used  int     // slots that are not nil
 }
 
+var (
+	seed    = maphash.MakeSeed()
+	dropped = &node{}
+)
+
+// slot is where the node with a name is, or where it would be put.
+func (c *children) slot(name string) (at int, found bool) {
+	free := -1
+	for at = int(maphash.String(seed, name)) & (len(c.slots) - 1); ; at = (at + 1) & (len(c.slots) - 1) {
+		switch n := c.slots[at]; {
+		case n == nil && free >= 0:
+			return free, false
+		case n == nil:
+			return at, false
+		case n == dropped:
+			free = at
+		case n.name() == name:
+			return at, true
+		}
+	}
+}
+
+// name is the last component of the path.
+func (d *node) name() string {
+	_, base := splitPath(d.path)
+	return base
+}
+
+// set puts a child, whose path ends in the name, into the directory.
 func (d *node) set(name string, child *node) {
+	if d.children == nil {
+		d.children = &children{slots: make([]*node, 2)}
+	}
 	c := d.children
-	switch {
-	case c == nil:
-		d.children = &children{name: name, one: child}
-	case c.many != nil:
-		c.many[name] = child
-	case c.one == nil || c.name == name:
-		c.name, c.one = name, child
-	default:
-		c.many = map[string]*node{c.name: c.one, name: child}
-		c.name, c.one = "", nil
+	if 4*(c.used+1) > 3*len(c.slots) {
+		c.grow()
+	}
+	at, _ := c.slot(name)
+	if c.slots[at] == nil {
+		c.used++
+	}
+	c.slots[at] = child
+}
+
+func (c *children) grow() {
+	old := c.slots
+	c.slots, c.used = make([]*node, 2*len(old)), 0
+	for _, n := range old {
+		if n != nil && n != dropped {
+			at, _ := c.slot(n.name())
+			c.slots[at] = n
+			c.used++
+		}
 	}
 }
 
 // child is what has a name in the directory, nil where nothing has.
 func (d *node) child(name string) *node {
-	switch c := d.children; {
-	case c == nil:
-		return nil
-	case c.many != nil:
-		return c.many[name]
-	case c.name == name:
-		return c.one
+	if d.children != nil {
+		if at, found := d.children.slot(name); found {
+			return d.children.slots[at]
+		}
 	}
 	return nil
 }
 
 // drop takes a name away.
 func (d *node) drop(name string) {
-	switch c := d.children; {
-	case c == nil:
-	case c.many != nil:
-		delete(c.many, name)
-	case c.name == name:
-		c.name, c.one = "", nil
+	if d.children != nil {
+		if at, found := d.children.slot(name); found {
+			d.children.slots[at] = dropped
+		}
 	}
 }
 
 // all are the names and nodes in no order. They may be dropped meanwhile.
 func (d *node) all() iter.Seq2[string, *node] {
 	return func(yield func(string, *node) bool) {
-		c := d.children
-		if c == nil {
+		if d.children == nil {
 			return
 		}
-		if c.one != nil && !yield(c.name, c.one) {
-			return
-		}
-		for name, n := range c.many {
-			if !yield(name, n) {
+		for _, n := range d.children.slots {
+			if n != nil && n != dropped && !yield(n.name(), n) {
 				return
 			}
 		}

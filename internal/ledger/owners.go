@@ -41,7 +41,7 @@ func Attribute(l *whittle.Ledger, indexes []*whittle.Index, cfg *whittle.Config,
 		}
 	}
 	a.named, a.layers = a.layerNames(), map[int]int{}
-	f := &finder{account: a, claimed: claimIndex(claims), app: appDir(cfg), sources: sources(l)}
+	f := &finder{account: a, claimed: claimIndex(claims), app: appDir(cfg)}
 	known := map[whittle.Owner]int{}
 	for i := range l.Items {
 		it := &l.Items[i]
@@ -66,8 +66,6 @@ type finder struct {
 	account *Account
 	claimed map[string]*whittle.Claim
 	app     string
-	// sources has the layers of the visible Python sources.
-	sources map[string]int
 }
 
 // owner is the owner of an item, with its kind, and its layer if it is an
@@ -85,8 +83,10 @@ func (f *finder) owner(it *whittle.Item) (o whittle.Owner, kind whittle.OwnerKin
 		return whittle.Owner{Ecosystem: applicationOwner, Name: "/" + f.app}, whittle.OwnerUnknown, -1
 	}
 	layer = it.Layer
-	if n, ok := f.sources[source]; ok && bytecode {
-		layer = n
+	if bytecode {
+		if n, ok := f.source(source); ok {
+			layer = n
+		}
 	}
 	return whittle.Owner{Ecosystem: instructionOwner, Name: f.account.named[layer]}, whittle.OwnerUnknown, layer
 }
@@ -98,15 +98,14 @@ const (
 	instructionOwner = "instruction"
 )
 
-// sources are the layers of the visible Python sources, by path.
-func sources(l *whittle.Ledger) map[string]int {
-	out := map[string]int{}
-	for _, it := range l.Items {
-		if it.Cause == whittle.Visible && strings.HasSuffix(it.Path, ".py") {
-			out[it.Path] = it.Layer
-		}
+// source is the layer of the Python source that was added at a path, if it is visible.
+func (f *finder) source(path string) (layer int, ok bool) {
+	l := f.account.Ledger
+	n, ok := find(l.Tree, path)
+	if !ok || n.Item < 0 || l.Items[n.Item].Path != path {
+		return 0, false
 	}
-	return out
+	return l.Items[n.Item].Layer, true
 }
 
 // layerNames name the layers as owners: by the history's text, which is the

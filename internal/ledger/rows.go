@@ -84,7 +84,10 @@ func (r *roller) subtree(items []*whittle.Item, end int) {
 	}
 	// All of items, sorted, lie below a path that the first and the last share.
 	last := items[len(items)-1].Path
-	for path != first.Path && visible(r.ledger.Tree, path) {
+	for path != first.Path {
+		if _, seen := find(r.ledger.Tree, path); !seen {
+			break
+		}
 		next := first.Path[:componentEnd(first.Path, len(path)+1)]
 		if !within(last, next) {
 			break
@@ -130,7 +133,11 @@ func within(path, dir string) bool {
 	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || path[len(dir)] == '/')
 }
 
-func visible(t *whittle.Tree, path string) bool {
-	_, found := slices.BinarySearchFunc(t.Nodes, path, func(n whittle.Node, p string) int { return whittle.ComparePaths(n.Path, p) })
-	return found
+// find finds a visible path.
+func find(t *whittle.Tree, path string) (n *whittle.Node, found bool) {
+	at, found := slices.BinarySearchFunc(t.Nodes, path, func(n whittle.Node, p string) int { return whittle.ComparePaths(n.Path, p) })
+	if !found {
+		return nil, false
+	}
+	return &t.Nodes[at], true
 }

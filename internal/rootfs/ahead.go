@@ -99,13 +99,13 @@ func (m *Image) candidates(file string, imp *source.Import) (out []string) {
 			dir = path.Dir(dir)
 		}
 	} else {
-		for m.nodes[dir+"/__init__.py"] != nil {
+		for m.nodes.has(dir + "/__init__.py") {
 			dir = path.Dir(dir)
 		}
 	}
 	add := func(p string) {
 		for _, p := range []string{p + "/__init__.py", p + ".py"} {
-			if n := m.nodes[p]; n != nil && n.Item >= 0 {
+			if n, ok := m.nodes.find(p); ok && n.Item >= 0 {
 				out = append(out, p)
 				return
 			}
@@ -113,7 +113,7 @@ func (m *Image) candidates(file string, imp *source.Import) (out []string) {
 	}
 	if imp.Module != "" {
 		for part := range strings.SplitSeq(imp.Module, ".") {
-			if m.nodes[dir] == nil { // nor is anything below it, however long the name is
+			if !m.nodes.has(dir) { // nor is anything below it, however long the name is
 				return out
 			}
 			dir += "/" + part

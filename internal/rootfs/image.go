@@ -44,7 +44,7 @@ type Image struct {
 
 	databases Selection
 	paths     []string
-	nodes     map[string]*whittle.Node
+	nodes     nodes
 	// encoded has the facts that the indexes do not keep, by item; files has
 	// those that were decoded, and the contents that were fetched.
 	encoded map[int][]byte
@@ -153,11 +153,9 @@ func ledgerOptions(limits index.Limits) ledger.Options {
 
 func newImage(img whittle.Image, indexes []*whittle.Index, l *whittle.Ledger, databases Selection) *Image {
 	m := &Image{Image: img, Indexes: indexes, Ledger: l, databases: databases, paths: make([]string, len(l.Tree.Nodes)),
-		nodes: make(map[string]*whittle.Node, len(l.Tree.Nodes)), encoded: map[int][]byte{}, files: map[int]*facts{}, scans: make([]scans, len(indexes))}
+		nodes: newNodes(l.Tree), encoded: map[int][]byte{}, files: map[int]*facts{}, scans: make([]scans, len(indexes))}
 	for i := range l.Tree.Nodes {
-		n := &l.Tree.Nodes[i]
-		m.paths[i] = n.Path
-		m.nodes[n.Path] = n
+		m.paths[i] = l.Tree.Nodes[i].Path
 	}
 	return m
 }
@@ -167,7 +165,7 @@ func (m *Image) Paths() []string { return m.paths }
 
 // Lstat implements [whittle.Root]. A hard link is the file that it names.
 func (m *Image) Lstat(path string) (whittle.Entry, error) {
-	n, ok := m.nodes[path]
+	n, ok := m.nodes.find(path)
 	if !ok {
 		return whittle.Entry{}, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
@@ -185,7 +183,7 @@ func (m *Image) Lstat(path string) (whittle.Entry, error) {
 
 // ReadFile implements [whittle.Root] for the files whose contents were read.
 func (m *Image) ReadFile(path string, limit int64) ([]byte, error) {
-	n, ok := m.nodes[path]
+	n, ok := m.nodes.find(path)
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
@@ -243,7 +241,7 @@ func (m *Image) setText(item int, text []byte) {
 
 // file are the facts of a file by its path, nil where they are not known.
 func (m *Image) file(path string) *facts {
-	n, ok := m.nodes[path]
+	n, ok := m.nodes.find(path)
 	if !ok || n.Item < 0 {
 		return nil
 	}
@@ -282,7 +280,7 @@ func (m *Image) Fetch(ctx context.Context, want func(path string) bool) error {
 // Copy writes the contents of one visible regular file as they are read, in one
 // pass over its layer. It keeps nothing of them.
 func (m *Image) Copy(ctx context.Context, path string, to io.Writer) error {
-	n, ok := m.nodes[path]
+	n, ok := m.nodes.find(path)
 	if !ok {
 		return fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}

@@ -148,7 +148,7 @@ func TestInterpreter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := func(file string, p *program) { m.files[m.nodes[file].Item] = &facts{binary: p} }
+	set := func(file string, p *program) { n, _ := m.nodes.find(file); m.files[n.Item] = &facts{binary: p} }
 	set("usr/bin/python3.13", &program{File: wholeelf.File{Needed: []string{"libpython3.13.so.1.0"}}, versions: []string{"3.9.1"}})
 	set("usr/lib/libpython3.13.so.1.0", &program{builtins: []string{"math", "time"}, versions: []string{"3.13.2"}})
 	if got := m.Version("usr/bin/python3.13", "3.13"); got != "3.13.2" {
