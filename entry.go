@@ -34,34 +34,35 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// Entry is one entry of a layer's tar.
+// Entry is one entry of a layer's tar. An image may have millions: the order of the fields leaves
+// no gaps between them.
 type Entry struct {
 	// Path is clean, relative, separated by slashes, never starts with ".."
 	// and is "." only for the root directory itself. It may hold any bytes
 	// but NUL.
 	Path string
-	Kind Kind
-	// Size is the length of a regular file in bytes (of a sparse file, its
-	// logical length), 0 for everything else.
-	Size int64
-	// Mode holds permission, setuid, setgid and sticky bits (07777).
-	Mode     uint32
-	UID, GID int
-	// ModTime is in nanoseconds since 1970, in UTC.
-	ModTime int64
 	// Link is a symlink's target as written, or a hard link's target as a
 	// path like Path.
 	Link string
 	// Xattrs is a digest of the extended attributes' names and values in
-	// sorted order; zero where there are none.
-	Xattrs [32]byte
+	// sorted order; empty where there are none.
+	Xattrs Digest
+	Kind   Kind
+	// Mode holds permission, setuid, setgid and sticky bits (07777).
+	Mode     uint32
+	UID, GID int
+	// Size is the length of a regular file in bytes (of a sparse file, its
+	// logical length), 0 for everything else.
+	Size int64
+	// ModTime is in nanoseconds since 1970, in UTC.
+	ModTime int64
 	// Device holds major and minor numbers of devices.
 	Major, Minor int64
+	// Offset is where the content starts in the uncompressed tar, in bytes.
+	Offset int64
 	// Content is the SHA-256 of a regular file's bytes, zero where it was
 	// not read ([Index.Hashed]).
 	Content [32]byte
-	// Offset is where the content starts in the uncompressed tar, in bytes.
-	Offset int64
 }
 
 // Index is what one layer holds, in the order of its tar. A path may occur

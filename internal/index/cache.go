@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -93,7 +94,7 @@ func (c *Cache) Put(idx *whittle.Index, cost Cost) error {
 	if _, err := whittle.ParseDigest(string(idx.DiffID)); err != nil {
 		return err
 	}
-	if err := c.dir.Write(cacheFile(idx.DiffID), encode(idx, cost), 0o600); err != nil {
+	if err := c.dir.WriteBy(cacheFile(idx.DiffID), 0o600, func(w io.Writer) error { return encode(w, idx, cost) }); err != nil {
 		return fmt.Errorf("keeping an index: %w", err)
 	}
 	return c.trim(idx.DiffID)

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 
 	"whittle.dev/whittle"
@@ -30,7 +31,11 @@ func ReadEncoded(ctx context.Context, layer whittle.Layer, opts Options) (encode
 	if err != nil {
 		return nil, wrap(layer, err)
 	}
-	return encode(idx, took.cost), nil
+	var b bytes.Buffer
+	if err := encode(&b, idx, took.cost); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // Decode reads an index that [ReadEncoded] gave. What is damaged, or of another version, is

@@ -1,11 +1,14 @@
 package index
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"whittle.dev/whittle"
 )
@@ -13,12 +16,11 @@ import (
 // cacheVersion names the format of the cache's files, and is the name of their
 // directory. Change it with the format, and with any change in the index of the
 // same layer.
-const cacheVersion = "index-v4"
+const cacheVersion = "index-v5"
 
-// A cache file is the version, a SHA-256 of the rest, and the rest in varints: the
-// cost of the layer, its index with the entries, and the kept contents. A path is
-// stored without the prefix that it shares with the path before.
-const cacheHeader = len(cacheVersion) + sha256.Size
+// A cache file is the version; the cost of the layer in varints, its index with the entries, and
+// the kept contents; and a SHA-256 of these. A path is stored without the prefix that it shares
+// with the path before.
 
 // The flags of an entry; absent parts are zero.
 const (
@@ -30,9 +32,14 @@ const (
 	sameTime
 )
 
-func encode(idx *whittle.Index, cost Cost) []byte {
-	b := make([]byte, cacheHeader, cacheHeader+64+100*len(idx.Entries))
-	copy(b, cacheVersion)
+// encode writes an index a few entries at a time, so that it is not in memory twice.
+func encode(w io.Writer, idx *whittle.Index, cost Cost) error {
+	sum := sha256.New()
+	to := bufio.NewWriterSize(io.MultiWriter(w, sum), 32<<10)
+	if _, err := io.WriteString(w, cacheVersion); err != nil {
+		return err
+	}
+	b := to.AvailableBuffer()
 	for _, n := range cost.numbers() {
 		b = binary.AppendUvarint(b, uint64(*n))
 	}
@@ -41,20 +48,23 @@ func encode(idx *whittle.Index, cost Cost) []byte {
 	b = binary.AppendUvarint(b, uint64(idx.Size))
 	b = append(b, boolByte(idx.Hashed))
 	b = binary.AppendUvarint(b, uint64(len(idx.Entries)))
-	var prev whittle.Entry
+	_, _ = to.Write(b) // Flush returns the error
+	prev := &whittle.Entry{}
 	for i := range idx.Entries {
-		b = appendEntry(b, &idx.Entries[i], &prev)
-		prev = idx.Entries[i]
+		_, _ = to.Write(appendEntry(to.AvailableBuffer(), &idx.Entries[i], prev))
+		prev = &idx.Entries[i]
 	}
-	b = appendString(b, idx.KeptBy)
-	b = binary.AppendUvarint(b, uint64(len(idx.Kept)))
+	b = appendString(to.AvailableBuffer(), idx.KeptBy)
+	_, _ = to.Write(binary.AppendUvarint(b, uint64(len(idx.Kept))))
 	for _, i := range slices.Sorted(maps.Keys(idx.Kept)) {
-		b = binary.AppendUvarint(b, uint64(i))
-		b = appendString(b, string(idx.Kept[i]))
+		b = binary.AppendUvarint(to.AvailableBuffer(), uint64(i))
+		_, _ = to.Write(appendString(b, string(idx.Kept[i])))
 	}
-	sum := sha256.Sum256(b[cacheHeader:])
-	copy(b[len(cacheVersion):], sum[:])
-	return b
+	if err := to.Flush(); err != nil {
+		return err
+	}
+	_, err := w.Write(sum.Sum(nil))
+	return err
 }
 
 // numbers are the parts of a cost, in the order in which they are stored.
@@ -70,7 +80,7 @@ func appendEntry(b []byte, e, prev *whittle.Entry) []byte {
 		}
 	}
 	set(hasContent, e.Content != [32]byte{})
-	set(hasXattrs, e.Xattrs != [32]byte{})
+	set(hasXattrs, e.Xattrs != "")
 	set(hasLink, e.Link != "")
 	set(hasDevice, e.Major != 0 || e.Minor != 0)
 	set(sameOwner, e.UID == prev.UID && e.GID == prev.GID)
@@ -93,7 +103,7 @@ func appendEntry(b []byte, e, prev *whittle.Entry) []byte {
 		b = append(b, e.Content[:]...)
 	}
 	if flags&hasXattrs != 0 {
-		b = append(b, e.Xattrs[:]...)
+		b = appendString(b, string(e.Xattrs))
 	}
 	if flags&hasLink != 0 {
 		b = appendString(b, e.Link)
@@ -129,18 +139,19 @@ func sharedPrefix(a, b string) int {
 // decode reads the output of encode. Anything else is [whittle.ErrCorrupt]; it uses
 // at most a small multiple of the data's length of memory.
 func decode(data []byte) (*whittle.Index, Cost, error) {
-	if len(data) < cacheHeader || string(data[:len(cacheVersion)]) != cacheVersion ||
-		sha256.Sum256(data[cacheHeader:]) != [32]byte(data[len(cacheVersion):cacheHeader]) {
+	body := len(data) - sha256.Size
+	if body < len(cacheVersion) || string(data[:len(cacheVersion)]) != cacheVersion ||
+		sha256.Sum256(data[len(cacheVersion):body]) != [32]byte(data[body:]) {
 		return nil, Cost{}, whittle.ErrCorrupt.Errorf("the cache file is damaged")
 	}
-	return decodeBody(data[cacheHeader:])
+	return decodeBody(data[len(cacheVersion):body])
 }
 
 // smallestEntry is the length in bytes of the shortest encoded entry.
 const smallestEntry = 7
 
 func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
-	d := &decoder{b: body}
+	d := &decoder{b: body, most: maxExpanded}
 	for _, n := range cost.numbers() {
 		*n = d.size()
 	}
@@ -151,30 +162,19 @@ func decodeBody(body []byte) (idx *whittle.Index, cost Cost, err error) {
 	if d.bad || n > len(d.b)/smallestEntry {
 		return nil, cost, whittle.ErrCorrupt.Errorf("the cache file is damaged")
 	}
-	// All paths are collected in one string to save allocations; ends are their
-	// ends.
-	paths, ends := make([]byte, 0, 48*n), make([]int, n)
 	if n > 0 {
 		idx.Entries = make([]whittle.Entry, n)
 	}
-	var prev whittle.Entry
-	var last []byte // the path before
+	prev := &whittle.Entry{}
 	for i := range idx.Entries {
-		e := &idx.Entries[i]
-		start := len(paths)
-		paths = d.entry(e, &prev, paths, last)
+		d.entry(&idx.Entries[i], prev)
 		if d.bad {
 			return nil, cost, whittle.ErrCorrupt.Errorf("the cache file is damaged at entry %d", i)
 		}
-		last, ends[i], prev = paths[start:], len(paths), *e
+		prev = &idx.Entries[i]
 	}
 	if err := d.kept(idx); err != nil {
 		return nil, cost, err
-	}
-	all, start := string(paths), 0
-	for i, end := range ends {
-		idx.Entries[i].Path = all[start:end]
-		start = end
 	}
 	return idx, cost, nil
 }
@@ -203,25 +203,25 @@ func (d *decoder) kept(idx *whittle.Index) error {
 type decoder struct {
 	b   []byte
 	bad bool
-	// expanded counts path bytes that were shared and not stored.
-	expanded int
+	// expanded counts path bytes that were shared and not stored, most bounds them.
+	expanded, most int
+	texts          texts
 }
 
 // maxExpanded bounds the bytes of shared path prefixes, which a small file
 // could claim many times over.
 const maxExpanded = 1 << 30
 
-func (d *decoder) entry(e, prev *whittle.Entry, paths, last []byte) []byte {
+func (d *decoder) entry(e, prev *whittle.Entry) {
 	e.Kind = whittle.Kind(d.byte())
 	flags := d.byte()
 	shared := d.uvarint()
-	if d.bad || shared > uint64(len(last)) || d.expanded > maxExpanded {
+	if d.bad || shared > uint64(len(prev.Path)) || d.expanded > d.most {
 		d.bad = true
-		return paths
+		return
 	}
 	d.expanded += int(shared)
-	paths = append(paths, last[:shared]...)
-	paths = append(paths, d.bytes(d.length())...)
+	e.Path = d.texts.join(prev.Path[:shared], d.bytes(d.length()))
 	e.Size, e.Mode = d.size(), uint32(d.uvarint())
 	e.Offset = prev.Offset + d.varint()
 	e.UID, e.GID, e.ModTime = prev.UID, prev.GID, prev.ModTime
@@ -235,15 +235,39 @@ func (d *decoder) entry(e, prev *whittle.Entry, paths, last []byte) []byte {
 		copy(e.Content[:], d.bytes(32))
 	}
 	if flags&hasXattrs != 0 {
-		copy(e.Xattrs[:], d.bytes(32))
+		e.Xattrs = whittle.Digest(d.texts.join("", d.bytes(d.length())))
 	}
 	if flags&hasLink != 0 {
-		e.Link = string(d.bytes(d.length()))
+		e.Link = d.texts.join("", d.bytes(d.length()))
 	}
 	if flags&hasDevice != 0 {
 		e.Major, e.Minor = d.varint(), d.varint()
 	}
-	return paths
+}
+
+// texts makes strings that share memory: one for each takes time to allocate, and to find when
+// memory is collected.
+type texts struct {
+	block strings.Builder
+	next  int // length of the next block
+}
+
+const (
+	smallestBlock = 1 << 10
+	largestBlock  = 32 << 10
+)
+
+func (t *texts) join(a string, b []byte) string {
+	n := len(a) + len(b)
+	if t.block.Cap()-t.block.Len() < n {
+		t.next = min(max(2*t.next, smallestBlock), largestBlock)
+		t.block = strings.Builder{}
+		t.block.Grow(max(n, t.next))
+	}
+	start := t.block.Len()
+	t.block.WriteString(a)
+	t.block.Write(b)
+	return t.block.String()[start:]
 }
 
 func (d *decoder) bytes(n int) []byte {

@@ -1,43 +1,56 @@
 package index
 
-import "whittle.dev/whittle"
+import (
+	"math"
 
-// entries collects the entries of a layer. An appended slice would be copied, and left to the
-// garbage collector, each time it grows.
-type entries struct {
-	full [][]whittle.Entry
-	last []whittle.Entry
-	n    int // of all
-}
-
-// smallestChunk and largestChunk are the numbers of entries that are allocated at once.
-const (
-	smallestChunk = 16
-	largestChunk  = 1024
+	"whittle.dev/whittle"
 )
 
-func (e *entries) add(entry whittle.Entry) {
-	if len(e.last) == cap(e.last) {
-		if e.last != nil {
-			e.full = append(e.full, e.last)
-		}
-		e.last = make([]whittle.Entry, 0, min(max(2*cap(e.last), smallestChunk), largestChunk))
-	}
-	e.last = append(e.last, entry)
-	e.n++
+// entries collects the entries of a layer while it is read, encoded as in the cache: in a third
+// of their memory, in which the garbage collector has nothing to look for.
+type entries struct {
+	full [][]byte
+	last []byte
+	n    int           // of all
+	prev whittle.Entry // the one that was added last
 }
 
-// all are all of them in order, nil if there are none. It empties e.
-func (e *entries) all() []whittle.Entry {
-	if e.n == 0 {
+// entriesBlock is the length in bytes of the blocks of encoded entries, and entryRoom what most
+// of them need at most.
+const (
+	entriesBlock = 16 << 10
+	entryRoom    = 512
+)
+
+func (l *entries) add(e *whittle.Entry) {
+	if cap(l.last)-len(l.last) < entryRoom {
+		if l.last != nil {
+			l.full = append(l.full, l.last)
+		}
+		l.last = make([]byte, 0, entriesBlock)
+	}
+	l.last = appendEntry(l.last, e, &l.prev)
+	l.prev = *e
+	l.n++
+}
+
+// all are all of them in order, nil if there are none. It empties l.
+func (l *entries) all() []whittle.Entry {
+	if l.n == 0 {
 		return nil
 	}
-	out := make([]whittle.Entry, 0, e.n)
-	for i, c := range e.full {
-		out = append(out, c...)
-		e.full[i] = nil
+	out := make([]whittle.Entry, l.n)
+	d := &decoder{most: math.MaxInt}
+	prev := &whittle.Entry{}
+	blocks := append(l.full, l.last)
+	i := 0
+	for k, b := range blocks {
+		d.b, blocks[k] = b, nil
+		for ; len(d.b) > 0 && !d.bad; i++ { // it never is
+			d.entry(&out[i], prev)
+			prev = &out[i]
+		}
 	}
-	out = append(out, e.last...)
-	*e = entries{}
+	*l = entries{}
 	return out
 }

@@ -227,9 +227,10 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 	defer k.close()
 	var list entries
 	c := contents{keeper: k, parts: src.parts}
+	var e whittle.Entry // one for all: its address is given away
 	for {
-		e, err := s.next()
-		if errors.Is(err, io.EOF) {
+		var err error
+		if e, err = s.next(); errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -240,7 +241,7 @@ func (r *reader) scan(s *scanner, src *stream, opts Options) (*whittle.Index, er
 				return nil, err
 			}
 		}
-		list.add(e)
+		list.add(&e)
 	}
 	if _, err := io.Copy(io.Discard, src); err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (r *reader) readHeaders(ctx context.Context, section *io.SectionReader) (*w
 				return nil, err
 			}
 		}
-		list.add(e)
+		list.add(&e)
 	}
 	idx.Entries = list.all()
 	idx.Size = s.cost.Unpacked

@@ -244,9 +244,9 @@ func nanoseconds(t time.Time) int64 {
 
 const xattrPrefix = "SCHILY.xattr."
 
-// xattrs is a digest of the extended attributes in sorted order, zero if there are
+// xattrs is a digest of the extended attributes in sorted order, empty if there are
 // none.
-func xattrs(records map[string]string) (sum [32]byte) {
+func xattrs(records map[string]string) whittle.Digest {
 	var names []string
 	for k := range records {
 		if strings.HasPrefix(k, xattrPrefix) {
@@ -254,7 +254,7 @@ func xattrs(records map[string]string) (sum [32]byte) {
 		}
 	}
 	if len(names) == 0 {
-		return sum
+		return ""
 	}
 	sort.Strings(names)
 	h := sha256.New()
@@ -264,6 +264,5 @@ func xattrs(records map[string]string) (sum [32]byte) {
 			_, _ = io.WriteString(h, s) // a hash takes all
 		}
 	}
-	h.Sum(sum[:0])
-	return sum
+	return whittle.SHA256([32]byte(h.Sum(nil)))
 }

@@ -52,7 +52,7 @@ func readTar(raw []byte) (*whittle.Index, error) {
 		e.Kind = kind
 		for k, v := range h.PAXRecords {
 			if strings.HasPrefix(k, "SCHILY.xattr.") {
-				e.Xattrs = sha256.Sum256([]byte(k + "=" + v)) // one is enough here
+				e.Xattrs = whittle.DigestOf([]byte(k + "=" + v)) // one is enough here
 			}
 		}
 		if kind == whittle.HardLink {

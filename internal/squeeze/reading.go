@@ -192,7 +192,7 @@ func saturated(seconds, nanoseconds int64) int64 {
 
 // attributes is the digest of extended attributes: of the names in order, each with its
 // value, and the length of either before it in eight bytes, the lowest first.
-func attributes(records map[string]string) (sum [32]byte) {
+func attributes(records map[string]string) whittle.Digest {
 	h, some := sha256.New(), false
 	for _, key := range slices.Sorted(maps.Keys(records)) {
 		name, ok := strings.CutPrefix(key, "SCHILY.xattr.")
@@ -207,10 +207,10 @@ func attributes(records map[string]string) (sum [32]byte) {
 			h.Write([]byte(text))
 		}
 	}
-	if some {
-		copy(sum[:], h.Sum(nil))
+	if !some {
+		return ""
 	}
-	return sum
+	return whittle.SHA256([32]byte(h.Sum(nil)))
 }
 
 const (

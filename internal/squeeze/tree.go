@@ -109,8 +109,8 @@ func (t *Tree) record(i int) (r [len(fields)]string) {
 	if n.First >= 0 {
 		r[9] = t.Nodes[n.First].Path
 	}
-	if e.Xattrs != [32]byte{} {
-		r[10] = hex.EncodeToString(e.Xattrs[:])
+	if e.Xattrs != "" {
+		r[10] = e.Xattrs.Hex()
 	}
 	return r
 }
