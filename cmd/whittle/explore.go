@@ -83,12 +83,12 @@ layers are known, and findings have fixes.`,
 }
 
 // collectAt is the garbage, in percent of what is in use, at which memory is given
-// back. The rules are asked in the background, where memory counts more than
-// time.
+// back: see [frugal].
 const collectAt = 40
 
 // frugal bounds the memory of an image with many files, unless the user has said
-// otherwise.
+// otherwise. It is for what takes little time to collect, because most of the memory has
+// no pointers, as to account for an image, and for what is done in the background.
 func frugal() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)

@@ -54,6 +54,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			frugal()
 			shown := inspectResult{rows: rows, base: all || base, dockerfile: file}
 			if out.Wants(output.HTML) {
 				if shown.model, err = audit.View(cmd.Context(), env, args[0], audit.AdviseOptions{InspectOptions: o}); err != nil {

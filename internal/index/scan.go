@@ -37,6 +37,7 @@ type scanner struct {
 	cost    Cost   // of the layer, without the length of its tar
 	entries int
 	globals int // global extended headers, which are no entries
+	current content
 }
 
 // newScanner reads the tar from src.
@@ -44,8 +45,11 @@ func newScanner(src source, limits Limits, spent *spent) *scanner {
 	return &scanner{src: src, tar: &headers{src: src}, limits: limits, spent: spent}
 }
 
-// content reads the content of the current entry; name is for errors.
-func (s *scanner) content(name string) *content { return &content{s, name} }
+// content reads the content of the current entry, until the next one; name is for errors.
+func (s *scanner) content(name string) *content {
+	s.current = content{s, name}
+	return &s.current
+}
 
 type content struct {
 	*scanner

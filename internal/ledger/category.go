@@ -81,9 +81,8 @@ func isSystem(p string) bool {
 
 // purpose knows what a file is for by its path alone.
 func purpose(p string) (Category, bool) {
-	base := path.Base(p)
+	dirs, base := path.Split(p)
 	ext := path.Ext(base)
-	dirs := "/" + p[:len(p)-len(base)] // with a slash at both ends
 	switch {
 	case under(dirs, "/.git/", "/.hg/", "/.svn/"):
 		return VCS, true
@@ -101,10 +100,10 @@ func purpose(p string) (Category, bool) {
 	return Other, false
 }
 
-// under says whether one of the folders is among a file's.
+// under says whether one of the folders, with a slash at both ends, is among a file's.
 func under(dirs string, folders ...string) bool {
 	for _, f := range folders {
-		if strings.Contains(dirs, f) {
+		if strings.Contains(dirs, f) || strings.HasPrefix(dirs, f[1:]) {
 			return true
 		}
 	}
@@ -112,7 +111,7 @@ func under(dirs string, folders ...string) bool {
 }
 
 func isCache(dirs string) bool {
-	for _, prefix := range []string{"/var/cache/", "/var/lib/apt/lists/", "/tmp/", "/var/tmp/"} {
+	for _, prefix := range [...]string{"var/cache/", "var/lib/apt/lists/", "tmp/", "var/tmp/"} {
 		if strings.HasPrefix(dirs, prefix) {
 			return true
 		}
@@ -129,8 +128,8 @@ func isHeader(ext string) bool {
 }
 
 func isDoc(dirs string) bool {
-	for _, prefix := range []string{"/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/locale/", "/usr/share/i18n/",
-		"/usr/local/share/doc/", "/usr/local/share/man/", "/usr/share/gtk-doc/", "/usr/lib/locale/", "/usr/share/help/"} {
+	for _, prefix := range [...]string{"usr/share/doc/", "usr/share/man/", "usr/share/info/", "usr/share/locale/", "usr/share/i18n/",
+		"usr/local/share/doc/", "usr/local/share/man/", "usr/share/gtk-doc/", "usr/lib/locale/", "usr/share/help/"} {
 		if strings.HasPrefix(dirs, prefix) {
 			return true
 		}

@@ -94,16 +94,15 @@ const (
 
 // part says what a file of a Python distribution is for.
 func part(p string) string {
-	dirs := "/" + path.Dir(p) + "/"
-	base := path.Base(p)
+	dirs, base := path.Split(p)
 	switch ext := path.Ext(base); {
 	case ext == ".pyc" || ext == ".pyo":
 		return partBytecode
 	case strings.Contains(dirs, ".dist-info/"), strings.Contains(dirs, ".egg-info/"):
 		return partMetadata
-	case strings.Contains(dirs, ".libs/"), strings.Contains(dirs, "/.dylibs/"):
+	case strings.Contains(dirs, ".libs/"), under(dirs, "/.dylibs/"):
 		return partLibraries
-	case strings.Contains(dirs, "/tests/"), strings.Contains(dirs, "/test/"):
+	case under(dirs, "/tests/", "/test/"):
 		return partTests
 	case strings.Contains(base, ".so.") || ext == ".so" && strings.HasPrefix(base, "lib"):
 		return partLibraries

@@ -13,7 +13,7 @@ import (
 // that is visible.
 func (b *builder) tree() *whittle.Tree {
 	c := &collector{items: b.ledger.Items, seen: make([]bool, len(b.ledger.Items)), other: map[int32]string{},
-		nodes: make([]whittle.Node, 0, len(b.ledger.Items))}
+		nodes: make([]whittle.Node, 0, b.root.below())}
 	c.collect(b.root)
 	for item, path := range c.other {
 		if !c.seen[item] {
@@ -23,9 +23,19 @@ func (b *builder) tree() *whittle.Tree {
 	return &whittle.Tree{Nodes: c.nodes}
 }
 
+// below counts the nodes below a directory.
+func (d *node) below() (n int) {
+	for _, c := range d.all() {
+		n += 1 + c.below()
+	}
+	return n
+}
+
 type collector struct {
 	items []whittle.Item
 	nodes []whittle.Node
+	// children are those of the folders on the way to the one that is collected.
+	children []*node
 	// seen says that an item's own path is visible; other has the first
 	// visible path of the items that have another one.
 	seen  []bool
@@ -33,10 +43,11 @@ type collector struct {
 }
 
 func (c *collector) collect(dir *node) {
-	var children []*node
+	outer := len(c.children)
 	for _, n := range dir.all() {
-		children = append(children, n)
+		c.children = append(c.children, n)
 	}
+	children := c.children[outer:]
 	skip := len(dir.path) + 1
 	if dir.path == "." {
 		skip = 0
@@ -49,6 +60,7 @@ func (c *collector) collect(dir *node) {
 		}
 		c.collect(n)
 	}
+	c.children = c.children[:outer]
 }
 
 func (c *collector) name(n *node) {

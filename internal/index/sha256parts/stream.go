@@ -92,23 +92,21 @@ func (s *Stream) Begin() {
 }
 
 // End ends the part, and gives its digest. Without a Begin it panics.
-func (s *Stream) End() (sum [sha256.Size]byte) {
+func (s *Stream) End() [sha256.Size]byte {
 	if !s.open {
 		panic("sha256parts: no part has begun")
 	}
 	s.open = false
 	if s.apart {
-		s.other.Sum(sum[:0])
-		return sum
+		return [sha256.Size]byte(s.other.Sum(nil))
 	}
 	return finish(s.part, s.tail[:s.length%sha256.BlockSize], s.length-s.began)
 }
 
 // Sum is the digest of what was written so far.
-func (s *Stream) Sum() (sum [sha256.Size]byte) {
+func (s *Stream) Sum() [sha256.Size]byte {
 	if s.plain != nil {
-		s.plain.Sum(sum[:0])
-		return sum
+		return [sha256.Size]byte(s.plain.Sum(nil))
 	}
 	return finish(s.whole, s.tail[:s.length%sha256.BlockSize], s.length)
 }
