@@ -156,6 +156,7 @@ func runGate(a *app, cmd *cobra.Command, image string, o gateOptions, out *outpu
 	if err := o.configure(&in); err != nil {
 		return err
 	}
+	frugal()
 	env, err := a.env()
 	if err != nil {
 		return err

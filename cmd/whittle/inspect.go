@@ -194,6 +194,7 @@ func (a *app) compareCommand() *cobra.Command {
 				}
 				options[i].Duplicates = duplicates
 			}
+			frugal()
 			env, err := a.env()
 			if err != nil {
 				return err

@@ -82,6 +82,7 @@ func squeezeCommand(a *app) *cobra.Command {
 			if err := o.complete(cmd); err != nil {
 				return err
 			}
+			frugal()
 			env, err := a.env()
 			if err != nil {
 				return err
@@ -271,6 +272,7 @@ func verifyCommand(a *app) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			frugal()
 			env, err := a.env()
 			if err != nil {
 				return err
