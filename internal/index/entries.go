@@ -42,10 +42,10 @@ func (l *entries) all() []whittle.Entry {
 	out := make([]whittle.Entry, l.n)
 	d := &decoder{most: math.MaxInt}
 	prev := &whittle.Entry{}
-	blocks := append(l.full, l.last)
+	l.full = append(l.full, l.last)
 	i := 0
-	for k, b := range blocks {
-		d.b, blocks[k] = b, nil
+	for k, b := range l.full {
+		d.b, l.full[k] = b, nil
 		for ; len(d.b) > 0 && !d.bad; i++ { // it never is
 			d.entry(&out[i], prev)
 			prev = &out[i]
