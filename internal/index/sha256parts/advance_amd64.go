@@ -6,6 +6,9 @@ import "golang.org/x/sys/cpu"
 // flag also says that the system saves the registers.
 var accelerated = cpu.X86.HasAVX && cpu.X86.HasSSSE3 && cpu.X86.HasSSE41 && hasSHA()
 
+// order: F, E, B, A, and H, G, D, C.
+var order = [8]int{3, 2, 7, 6, 1, 0, 5, 4}
+
 // hasSHA says whether the processor has the SHA extensions.
 func hasSHA() bool
 

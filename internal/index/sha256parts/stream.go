@@ -1,5 +1,5 @@
 // Package sha256parts computes the SHA-256 of a stream together with those of parts of it, such
-// as a tar and the files in it. If the processor has instructions for SHA-256 (on amd64), both
+// as a tar and the files in it. If the processor has instructions for SHA-256 (amd64, arm64), both
 // take the time of one: the instructions of one digest wait for each other, and those of a
 // second one run meanwhile. A part that begins at a multiple of 64 bytes even has the blocks of
 // the stream, so that their message schedules are computed once. Elsewhere, each digest is
@@ -130,12 +130,14 @@ func finish(s state, tail []byte, length uint64) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// state has the eight words of a digest in the order in which the instructions take them: F, E,
-// B, A, and H, G, D, C.
+// state has the eight words of a digest, A to H, in the order in which the processor's
+// instructions take them: order has the position of each.
 type state [8]uint32
 
-// order has the positions of A to H.
-var order = [8]int{3, 2, 7, 6, 1, 0, 5, 4}
-
 // initial is the state before the first block: FIPS 180-4, 5.3.3.
-var initial = state{0x9b05688c, 0x510e527f, 0xbb67ae85, 0x6a09e667, 0x5be0cd19, 0x1f83d9ab, 0xa54ff53a, 0x3c6ef372}
+var initial = func() (s state) {
+	for i, word := range [...]uint32{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19} {
+		s[order[i]] = word
+	}
+	return s
+}()
