@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -170,7 +171,8 @@ var skippedFolders = []string{"node_modules", "site-packages", "__pycache__", "_
 
 // collectFiles finds the project's modules and the files that declare something.
 func collectFiles(ctx context.Context, t *tree) error {
-	return fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
+	t.scans.SetLimit(runtime.GOMAXPROCS(0))
+	err := fs.WalkDir(t.fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
 			return cmp.Or(ctx.Err(), err)
 		}
@@ -182,6 +184,13 @@ func collectFiles(ctx context.Context, t *tree) error {
 		}
 		return takeFile(t, p, d.Name())
 	})
+	_ = t.scans.Wait() // it has no errors
+	for p, src := range t.sources {
+		if !notShipped(p) {
+			t.platform.takeSource(src)
+		}
+	}
+	return err
 }
 
 // entersFolder says which folders are looked into.
@@ -261,16 +270,21 @@ func (t *tree) read(p string) ([]byte, error) {
 // changesPath finds what puts folders on the path of modules.
 var changesPath = regexp.MustCompile(`\bsys\s*\.\s*path\s*(\.(insert|append|extend)\s*\(|\[|\+?=[^=])|\bsite\s*\.\s*addsitedir\s*\(|\bsys\s*\.\s*meta_path\b`)
 
+// scanFile has a file scanned while others are read.
 func scanFile(t *tree, p string) error {
 	b, err := t.read(p)
 	if err != nil {
 		return err
 	}
-	t.sources[p] = source.Scan(b)
+	facts := &source.Facts{}
+	t.sources[p] = facts
+	t.scans.Go(func() error {
+		*facts = *source.Scan(b)
+		return nil
+	})
 	t.folder.add(p, strings.TrimSuffix(p, ".py"))
 	if !notShipped(p) {
 		t.adjusts = t.adjusts || changesPath.Match(b)
-		t.platform.takeSource(t.sources[p])
 	}
 	if bytes.Contains(b, []byte("# /// script")) {
 		if deps, ok := manifest.ScriptDependencies(p, b); ok {

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/manifest"
 	"whittle.dev/whittle/internal/pep"
@@ -87,6 +89,7 @@ type tree struct {
 	fsys    fs.FS
 	options Options
 	sources map[string]*source.Facts // by file
+	scans   errgroup.Group           // of texts, until all files are read
 	// others use what is declared, and nothing that they import is missed: the
 	// cells of notebooks, which ship nowhere, and what Cython compiles.
 	others []*source.Facts
