@@ -14,6 +14,7 @@ import (
 	"whittle.dev/whittle/internal/audit"
 	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/host"
+	"whittle.dev/whittle/internal/memory"
 	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/patch"
 	"whittle.dev/whittle/internal/report/html"
@@ -82,16 +83,12 @@ layers are known, and findings have fixes.`,
 	return cmd
 }
 
-// collectAt is the garbage, in percent of what is in use, at which memory is given
-// back: see [frugal].
-const collectAt = 40
-
 // frugal bounds the memory of an image with many files, unless the user has said
 // otherwise. It is for what takes little time to collect, because most of the memory has
 // no pointers, as to account for an image, and for what is done in the background.
 func frugal() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		memory.Frugal()
 	}
 }
 

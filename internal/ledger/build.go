@@ -67,9 +67,6 @@ func Decide(indexes []*whittle.Index, opts Options, digest func(layer int, entri
 	if err != nil {
 		return nil, err
 	}
-	if len(b.needed) == 0 {
-		return b.account()
-	}
 	for layer, entries := range b.undecided() {
 		if len(entries) == 0 {
 			continue
@@ -78,7 +75,12 @@ func Decide(indexes []*whittle.Index, opts Options, digest func(layer int, entri
 			return nil, err
 		}
 	}
-	return Build(indexes, opts)
+	for _, l := range b.open {
+		it := &b.ledger.Items[l.item]
+		cause, _ := b.causeOf(l)
+		it.Cause = max(it.Cause, cause)
+	}
+	return b.account()
 }
 
 // account makes the ledger of what was merged.
@@ -124,6 +126,10 @@ type builder struct {
 	// names counts the visible names of each item.
 	names  []int32
 	losses []loss // of names, in the layer at hand
+	// open are those of all layers whose causes depend on digests that are not known; needed
+	// has the entries, by layer and position. Until then they count as replaced, which is the
+	// least of the causes that they may have.
+	open   []loss
 	needed map[[2]int]bool
 	notes  map[whittle.Ambiguity]bool
 

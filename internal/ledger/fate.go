@@ -53,31 +53,35 @@ func (b *builder) hide(layer int) {
 		}
 		it := &b.ledger.Items[l.item]
 		it.HiddenBy = layer
-		it.Cause = max(it.Cause, b.causeOf(l))
+		cause, known := b.causeOf(l)
+		if it.Cause = max(it.Cause, cause); !known {
+			b.open = append(b.open, l)
+		}
 	}
 	b.losses = b.losses[:0]
 }
 
-// causeOf compares hidden content with what is in its place. The
-// causes are ordered: the more the two have in common the greater.
-func (b *builder) causeOf(l loss) whittle.Cause {
+// causeOf compares hidden content with what is in its place; known is false if that takes
+// digests that are not there. The causes are ordered: the more the two have in common the
+// greater.
+func (b *builder) causeOf(l loss) (cause whittle.Cause, known bool) {
 	if l.by == none {
-		return l.cause
+		return l.cause, true
 	}
 	old, by := b.itemEntry(l.item), b.itemEntry(l.by)
 	switch {
 	case old.Size != by.Size:
-		return whittle.Replaced
+		return whittle.Replaced, true
 	case old.Size > 0 && (old.Content == [32]byte{} || by.Content == [32]byte{}):
 		b.need(l.item)
 		b.need(l.by)
-		return whittle.Replaced
+		return whittle.Replaced, false
 	case old.Size > 0 && old.Content != by.Content:
-		return whittle.Replaced
+		return whittle.Replaced, true
 	case old.Mode == by.Mode && old.UID == by.UID && old.GID == by.GID && old.ModTime == by.ModTime && old.Xattrs == by.Xattrs:
-		return whittle.Identical
+		return whittle.Identical, true
 	}
-	return whittle.Metadata
+	return whittle.Metadata, true
 }
 
 func (b *builder) itemEntry(item int32) *whittle.Entry {
