@@ -23,7 +23,7 @@ type inflater struct {
 	count    uint // number of valid bits; more may be loaded above
 
 	// out[low:top] is the output that matches may refer to, of which
-	// out[given:] is not read yet.
+	// out[read:] is not read yet.
 	out            *[outSize]byte
 	low, read, top int
 
