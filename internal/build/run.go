@@ -136,9 +136,9 @@ type RunOptions struct {
 	// Commands shows which command runs; nil shows nothing.
 	Commands whittle.Progress
 	// Beside runs commands side by side, after the others, if their times do not count:
-	// they have no Repeat, no Cold and no Watch, and the image has no services. Their
-	// results have no times. One that does not end well for want of memory or time is
-	// run again alone.
+	// they have no Repeat, no Cold, no Watch and no Stdin, and the image has no services.
+	// Their results have no times. One that fails is run again alone, and so are all of
+	// them if memory ran out meanwhile.
 	Beside bool
 }
 
@@ -192,18 +192,19 @@ func (e *Engine) runAll(ctx context.Context, img image, cmds []Command, o RunOpt
 	}
 	var beside []int
 	for i, c := range cmds {
-		if o.Beside && img.beside == nil && c.Repeat == 0 && c.Cold == 0 && c.Watch == nil {
+		if o.Beside && img.beside == nil && c.Repeat == 0 && c.Cold == 0 && c.Watch == nil && len(c.Stdin) == 0 {
 			beside = append(beside, i)
 		} else if err := run(ctx, i); err != nil {
 			return nil, err
 		}
 	}
-	return results, runBeside(ctx, beside, results, run)
+	return results, img.runBeside(ctx, beside, results, run)
 }
 
 // runBeside runs some commands side by side, as many at a time as the machine has
 // processors.
-func runBeside(ctx context.Context, commands []int, results []RunResult, run func(ctx context.Context, i int) error) error {
+func (img image) runBeside(ctx context.Context, commands []int, results []RunResult, run func(ctx context.Context, i int) error) error {
+	kills := img.guard.Kills()
 	all, allCtx := errgroup.WithContext(ctx)
 	all.SetLimit(runtime.GOMAXPROCS(0))
 	for _, i := range commands {
@@ -212,8 +213,10 @@ func runBeside(ctx context.Context, commands []int, results []RunResult, run fun
 	if err := all.Wait(); err != nil {
 		return err
 	}
+	crowded := img.guard.Kills() > kills
 	for _, i := range commands {
-		if r := &results[i]; len(commands) > 1 && (r.TimedOut || r.Killed || r.Limit != "") {
+		// What fails beside others may fail because of them, in any way.
+		if len(commands) > 1 && (crowded || !results[i].OK()) {
 			if err := run(ctx, i); err != nil {
 				return err
 			}
@@ -262,6 +265,9 @@ type image struct {
 	// secrets are the IDs of those that lie in /run/secrets.
 	secrets []string
 	cache   *pageCache // nil where it is not a private engine's
+	// making is held while a container is made: BuildKit's client may not make its first
+	// two at a time.
+	making *sync.Mutex
 }
 
 // within builds d and calls do with the image before the build ends.
@@ -327,7 +333,7 @@ func (e *Engine) withinOnce(ctx context.Context, j *job, o RunOptions, do func(c
 }
 
 func newImage(c gateway.Client, res *gateway.Result, g *buildkitd.Guard, j *job) (image, error) {
-	img := image{client: c, guard: g, job: j, redactor: j.redactor, secrets: j.secrets}
+	img := image{client: c, guard: g, job: j, redactor: j.redactor, secrets: j.secrets, making: &sync.Mutex{}}
 	ref, err := res.SingleRef()
 	if err != nil {
 		return img, fmt.Errorf("the build gave more than one image: %w", err)
@@ -436,7 +442,9 @@ func (img image) once(ctx context.Context, c Command, r *RunResult) error {
 	if img.beside != nil {
 		at.NetMode, at.ExtraHosts = pb.NetMode_UNSET, img.beside.hosts
 	}
+	img.making.Lock()
 	ctr, err := img.client.NewContainer(ctx, at)
+	img.making.Unlock()
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}

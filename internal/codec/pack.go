@@ -12,6 +12,9 @@ import (
 
 var packing sync.Pool // of *[]byte
 
+// mostScratch is the largest scratch that is used again, in bytes.
+const mostScratch = 4 << 20
+
 // Pack compresses a text that is kept in memory: Python's source to a bit more than a
 // third, more than twice as fast as zstd's fastest level. The format is S2, an extension
 // of Snappy's.
@@ -22,7 +25,9 @@ func Pack(text []byte) []byte {
 	}
 	*scratch = slices.Grow((*scratch)[:0], s2.MaxEncodedLen(len(text)))
 	packed := bytes.Clone(s2.Encode((*scratch)[:cap(*scratch)], text))
-	packing.Put(scratch)
+	if cap(*scratch) <= mostScratch {
+		packing.Put(scratch)
+	}
 	return packed
 }
 

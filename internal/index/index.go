@@ -124,7 +124,7 @@ func (r *reader) take(old *whittle.Index, cost Cost) (*whittle.Index, error) {
 		kept += int64(len(b))
 	}
 	if !r.spent.keep(kept) {
-		old.Kept = nil // the contents can still be read from the layer
+		old.Kept, old.KeptBy = nil, "" // the contents can still be read from the layer
 	}
 	return old, r.spent.add(cost, r.opts.Limits)
 }

@@ -504,3 +504,19 @@ func TestCacheTwice(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestStepsOfOneFile: the limits and the progress see what one large file has while it is
+// read, whether it is hashed or skipped.
+func TestStepsOfOneFile(t *testing.T) {
+	layer := imagetest.New(t, imagetest.Gzip, fmt.Sprintf("f large %d\n", 8<<20)).Layers()[0]
+	for _, opts := range []Options{{Hash: true}, {NoDigests: true}} {
+		calls := 0
+		opts.Progress = func(int64) { calls++ }
+		if _, err := Read(t.Context(), layer, opts); err != nil {
+			t.Fatal(err)
+		}
+		if calls < 5 {
+			t.Errorf("%+v: of 8 MiB only %d steps were shown", opts.Hash, calls)
+		}
+	}
+}

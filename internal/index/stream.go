@@ -116,8 +116,10 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 	if whence != io.SeekCurrent || offset < 0 {
 		return -1, errors.ErrUnsupported
 	}
-	if offset > 0 && s.err == nil {
-		n, err := s.tar.skip(offset, s.parts)
+	// In steps, so that the limits and the progress count what is skipped.
+	for offset > 0 && s.err == nil {
+		n, err := s.tar.skip(min(offset, chunkSize), s.parts)
+		offset -= n
 		if err := s.advance(n, err); err != nil && !errors.Is(err, io.EOF) {
 			return -1, err
 		}

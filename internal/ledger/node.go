@@ -60,10 +60,17 @@ func (c *children) slot(name string) (at int, found bool) {
 			return at, false
 		case n == dropped:
 			free = at
-		case n.name() == name:
+		case n.named(name):
 			return at, true
 		}
 	}
+}
+
+// named says whether the last component of the path is a name, without looking for its
+// beginning.
+func (d *node) named(name string) bool {
+	at := len(d.path) - len(name)
+	return at >= 0 && d.path[at:] == name && (at == 0 || d.path[at-1] == '/')
 }
 
 // name is the last component of the path.

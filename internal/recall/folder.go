@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/source"
@@ -17,7 +18,7 @@ const maxVersioned = 10_000
 // folderVersion identifies the content of folders without reading it: by the names of all
 // their files, and their places and times. It is false if they do not say that surely, such as
 // just after a change, or if there are too many of them. The folders that are aside, and what is
-// in them, do not count.
+// in them, do not count; the folders that are asked for do, whatever their names.
 func folderVersion(aside func(fsys fs.FS, dir string) bool, dirs ...string) (whittle.Digest, bool) {
 	sum, n := sha256.New(), 0
 	look := func(path string, d fs.DirEntry, err error) error {
@@ -26,7 +27,7 @@ func folderVersion(aside func(fsys fs.FS, dir string) bool, dirs ...string) (whi
 		}
 		version := "folder"
 		switch {
-		case d.IsDir() && aside(os.DirFS(filepath.Dir(path)), filepath.Base(path)):
+		case d.IsDir() && !slices.Contains(dirs, path) && aside(os.DirFS(filepath.Dir(path)), filepath.Base(path)):
 			return fs.SkipDir
 		case d.IsDir():
 		case d.Type()&fs.ModeSymlink != 0:

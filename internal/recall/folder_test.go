@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // while a file's times do not say whether it will change.
 func TestFolderVersion(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
-	aside := func(_ fs.FS, dir string) bool { return dir == ".venv" }
+	aside := func(_ fs.FS, dir string) bool { return strings.HasPrefix(dir, ".") }
 	write := func(path, text string) { imagetest.Must(t, os.WriteFile(path, []byte(text), 0o600)) }
 	write(filepath.Join(dir, "a.py"), "1")
 	write(filepath.Join(elsewhere, "b.py"), "1")
@@ -64,5 +65,24 @@ func TestFolderVersion(t *testing.T) {
 	}
 	if _, ok := folderVersion(aside, filepath.Join(dir, "missing")); ok {
 		t.Error("a missing folder has a version")
+	}
+}
+
+// TestNamesOfRoots: the project's folder has a version of its own files, by whatever name it
+// is asked for: "." as in most commands, and one that begins with a dot.
+func TestNamesOfRoots(t *testing.T) {
+	aside := func(_ fs.FS, dir string) bool { return strings.HasPrefix(dir, ".") }
+	dir := filepath.Join(t.TempDir(), ".project")
+	imagetest.Must(t, os.MkdirAll(filepath.Join(dir, ".git"), 0o700))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, "a.py"), []byte("1"), 0o600))
+	imagetest.Must(t, os.WriteFile(filepath.Join(dir, ".git", "HEAD"), nil, 0o600))
+	imagetest.Must(t, os.Mkdir(filepath.Join(dir, "tests"), 0o700))
+	for at, roots := range map[string][]string{dir: {".", "../.project", dir}, filepath.Join(dir, "tests"): {".."}} {
+		t.Chdir(at)
+		for _, root := range roots {
+			if _, ok := folderVersion(aside, root); ok {
+				t.Errorf("%s: a file that was just written has a version", root)
+			}
+		}
 	}
 }

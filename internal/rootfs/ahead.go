@@ -120,6 +120,9 @@ func (m *Image) candidates(file string, imp *source.Import) (out []string) {
 			add(dir)
 		}
 	}
+	if !m.nodes.has(dir) {
+		return out
+	}
 	for _, name := range imp.Names {
 		add(dir + "/" + name)
 	}

@@ -11,7 +11,6 @@ import (
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/elf"
-	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/python/source"
 )
 
@@ -186,7 +185,7 @@ func (f *facts) UnmarshalBinary(b []byte) error {
 		return nil
 	case packedFacts:
 		f.packed = b
-		_, err := codec.UnpackedSize(b, index.MaxDistilled)
+		_, err := codec.UnpackedSize(b, maxPackedText)
 		return err
 	case sourceFacts:
 		f.source = new(source.Facts)

@@ -265,7 +265,7 @@ func (m *Image) Fetch(ctx context.Context, want func(path string) bool) error {
 		case f == nil || f.binary != nil || f.source != nil:
 			add(byLayer, it, n.Item)
 		case f.packed != nil:
-			text, err := codec.Unpack(f.packed, index.MaxDistilled)
+			text, err := codec.Unpack(f.packed, maxPackedText)
 			if err != nil {
 				return fmt.Errorf("%.80q: %w", n.Path, err)
 			}

@@ -5,24 +5,27 @@ import (
 	"sync/atomic"
 
 	"whittle.dev/whittle/internal/codec"
-	"whittle.dev/whittle/internal/index"
 	"whittle.dev/whittle/internal/python/source"
 )
 
 // Of a Python text, an index keeps the text itself, compressed: most are never asked
 // for, and compressing takes a tenth of the time of scanning.
 
-// maxPacked bounds the compressed texts of an image, in bytes. Of further ones the
-// facts are kept, which are smaller.
-const maxPacked = 96 << 20
+// maxPacked bounds the compressed texts of an image, in bytes, and maxPackedText each
+// before it is compressed. Of others the facts are kept, which are smaller, as they are
+// read: so no more than a few large ones are in memory.
+const (
+	maxPacked     = 96 << 20
+	maxPackedText = 1 << 20
+)
 
 // packer compresses the Python texts of one image.
 type packer struct{ bytes atomic.Int64 }
 
-// pack compresses a text; ok is false if there are too many of them. A nil packer
-// packs none.
+// pack compresses a text; ok is false if it is too long, or if there are too many
+// of them. A nil packer packs none.
 func (p *packer) pack(text []byte) (packed []byte, ok bool) {
-	if p == nil || p.bytes.Load() > maxPacked {
+	if p == nil || len(text) > maxPackedText || p.bytes.Load() > maxPacked {
 		return nil, false
 	}
 	packed = codec.Pack(text)
@@ -45,7 +48,7 @@ func (f *facts) scan() (s *source.Facts, ok bool) {
 		}
 		text, err := f.text, error(nil)
 		if f.packed != nil {
-			text, err = codec.Unpack(f.packed, index.MaxDistilled)
+			text, err = codec.Unpack(f.packed, maxPackedText)
 		}
 		if err == nil {
 			f.scanned.facts = source.Scan(text)

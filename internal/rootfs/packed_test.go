@@ -131,6 +131,9 @@ func TestPackedBound(t *testing.T) {
 	if b := distil(e, text, statuses, nil); b[0] != sourceFacts {
 		t.Errorf("without a packer it is %q", b[0])
 	}
+	if b := distil(e, []byte(strings.Repeat("#", maxPackedText+1)), statuses, &packer{}); b[0] != sourceFacts {
+		t.Errorf("a long text is %q", b[0])
+	}
 }
 
 // TestDamagedText: a text that cannot be unpacked says nothing, and takes no memory
@@ -162,6 +165,7 @@ func TestCandidates(t *testing.T) {
 		{"lib/pkg/sub/a.py", source.Import{Level: 9, Module: "m0"}, nil},
 		{"lib/pkg/sub/a.py", source.Import{Module: "pkg", Names: []string{"sub", "m2"}}, []string{"lib/pkg/__init__.py", "lib/pkg/sub/__init__.py", "lib/pkg/m2.py"}},
 		{"lib/outside.py", source.Import{Module: "../pkg"}, nil},
+		{"lib/outside.py", source.Import{Module: "pkg.none.a", Names: []string{"m1"}}, []string{"lib/pkg/__init__.py"}},
 	} {
 		if diff := cmp.Diff(test.want, m.candidates(test.file, &test.imp)); diff != "" {
 			t.Errorf("%s, %+v: %s", test.file, test.imp, diff)

@@ -22,6 +22,9 @@ func TestTextLinear(t *testing.T) {
 	imagetest.Linear(t,
 		scan("imports", 400_000, func(n int) string { return imagetest.Lines(n, "import a%d\n") }),
 		scan("names of one import", 400_000, func(n int) string { return "from a import (" + imagetest.Lines(n, "a%d,") + ")\n" }),
+		scan("names of a module with a long name", 20_000, func(n int) string {
+			return "from " + strings.Repeat("a.", n) + "a import (" + imagetest.Lines(n, "a%d,") + ")\n"
+		}),
 		scan("assignments", 400_000, func(n int) string { return imagetest.Lines(n, "a%d = 1\n") }),
 		scan("assignments to one name", 400_000, repeat("", "a = a\n")),
 		scan("deletions", 400_000, func(n int) string { return imagetest.Lines(n, "del a%d\n") }),

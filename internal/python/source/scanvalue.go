@@ -25,7 +25,9 @@ func (vs constants) inside(header []Token, up *block) string {
 
 // from notes a name of a from-import.
 func (vs constants) from(imp *Import, item, name string) {
-	vs.s.imported[name] = true
+	if vs.s.imported[name] = true; len(imp.Module) > maxModule {
+		return // each of its names has the whole of it
+	}
 	full := strings.Repeat(".", imp.Level) + imp.Module
 	if imp.Module != "" {
 		full += "."
