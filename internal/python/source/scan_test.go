@@ -173,3 +173,14 @@ func BenchmarkScan(b *testing.B) {
 	b.ReportMetric(float64(len(texts))*float64(b.N)/b.Elapsed().Seconds(), "files/s")
 	b.ReportMetric(float64(imports), "imports")
 }
+
+// TestAddedTo: a command that is a list is known, unless the text adds to the list
+// before: to a list of that name, not of one that ends in it.
+func TestAddedTo(t *testing.T) {
+	for added, want := range map[string]string{"mycmd.append('x')": "[ 'a' , 'b' ]", "cmd.append('x')": "…", "cmd += other": "…", "pass": "[ 'a' , 'b' ]"} {
+		f := Scan([]byte("import subprocess\ndef f():\n    cmd = ['a', 'b']\n    " + added + "\n    subprocess.run(cmd)\n"))
+		if len(f.Calls) != 1 || f.Calls[0].Func != AskStart || f.Calls[0].Text != want {
+			t.Errorf("%s: %+v, want %s", added, f.Calls, want)
+		}
+	}
+}
