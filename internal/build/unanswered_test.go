@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -42,20 +43,31 @@ func (p process) Signal(context.Context, syscall.Signal) error {
 // command's time is over; one that is only busy is left in peace.
 func TestUnanswered(t *testing.T) {
 	img := image{config: whittle.Config{}}
-	const limit = 10 * time.Minute
+	const limit, soon = 10 * time.Minute, 10 * time.Second // soon is over before the silence is long
+	gone := func(chan<- error) error { return errors.New("container not found") }
+	mute := func(chan<- error) error { return nil }
+	stopped := func(end chan<- error) error { end <- errors.New("has stopped"); return nil }
+	busy := func(end chan<- error) error { end <- nil; return nil }
 	for name, c := range map[string]struct {
+		limit time.Duration
 		shell func(end chan<- error) error // of a shell that asks whether it is there
 		want  error
 		least time.Duration
 	}{
-		"gone":          {func(chan<- error) error { return errors.New("container not found") }, errUnanswered, silence},
-		"no answer":     {func(chan<- error) error { return nil }, errUnanswered, silence + answerTime},
-		"ends in error": {func(end chan<- error) error { end <- errors.New("has stopped"); return nil }, errUnanswered, silence},
-		"busy":          {func(end chan<- error) error { end <- nil; return nil }, nil, limit},
+		"gone":             {limit, gone, errUnanswered, silence},
+		"no answer":        {limit, mute, errUnanswered, silence + answerTime},
+		"ends in error":    {limit, stopped, errUnanswered, silence},
+		"busy":             {limit, busy, nil, limit},
+		"gone, late":       {soon, gone, errUnanswered, soon},
+		"no answer, late":  {soon, mute, errUnanswered, soon + answerTime},
+		"ends, late":       {soon, stopped, errUnanswered, soon},
+		"busy until later": {soon, busy, nil, soon},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				never, shells := make(chan error), []chan error(nil)
+				never := make(chan error)
+				var mu sync.Mutex
+				var shells []chan error
 				main := process{end: make(chan error, 1), deaf: c.want != nil}
 				r := RunResult{Watched: &Watched{}}
 				ctr := container{start: func(s gateway.StartRequest) (gateway.ContainerProcess, error) {
@@ -63,11 +75,13 @@ func TestUnanswered(t *testing.T) {
 						return process{end: never}, nil // the observer, which says nothing
 					}
 					end := make(chan error, 1)
+					mu.Lock()
+					defer mu.Unlock()
 					shells = append(shells, end)
 					return process{end: end}, c.shell(end)
 				}}
 				began := time.Now()
-				err := img.watch(t.Context(), ctr, main, Command{Timeout: limit, Watch: &Watch{}}, &r, func() {})
+				err := img.watch(t.Context(), ctr, main, Command{Timeout: c.limit, Watch: &Watch{}}, &r, func() {})
 				if took := time.Since(began); !errors.Is(err, c.want) || took < c.least || c.want != nil && took > time.Minute {
 					t.Errorf("%v after %s", err, took)
 				}

@@ -148,6 +148,10 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-late:
+		// A process that is still there is only known to be if its container is.
+		if observed && seen.quiet() > hush && !img.answers(ctx, ctr, c) && ctx.Err() == nil {
+			return errUnanswered
+		}
 		r.TimedOut = true
 	case <-gone:
 		return errUnanswered
@@ -170,9 +174,11 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 
 // silence is how long an observer may say nothing before its container is asked whether
 // it is still there; it speaks several times a second, but for the time of a check or
-// of a request. answerTime is how long the answer may take.
+// of a request. hush is the same once the command's time is over, which may be sooner.
+// answerTime is how long the answer may take.
 const (
 	silence    = 15 * time.Second
+	hush       = 2 * time.Second
 	answerTime = 20 * time.Second
 )
 
