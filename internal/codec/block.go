@@ -123,8 +123,10 @@ func (f *inflater) dynamicHeader() error {
 // codeLength reads one symbol of the code of code lengths, which sets one or
 // more lengths from i on.
 func (f *inflater) codeLength(table *[1 << 7]uint32, i, total int) (n int, err error) {
-	if err := f.load(); err != nil {
-		return 0, err
+	if f.count < 7+7 { // the longest code and its extra bits
+		if err := f.load(); err != nil {
+			return 0, err
+		}
 	}
 	e := table[f.bits&(1<<7-1)]
 	if e&isSpecial != 0 {

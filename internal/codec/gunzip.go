@@ -28,18 +28,42 @@ func (g *gunzip) Read(p []byte) (int, error) {
 	for g.err == nil {
 		n, err := g.inflater.Read(p)
 		if n > 0 {
-			g.crc = crc32.Update(g.crc, crc32.IEEETable, p[:n])
-			g.size += uint32(n)
+			g.add(p[:n])
 			return n, nil
 		}
-		if errors.Is(err, io.EOF) {
-			if err = noEOF(g.trailer()); err == nil {
-				err = g.member()
-			}
-		}
-		g.err = err
+		g.next(err)
 	}
 	return 0, g.err
+}
+
+// Fill implements Filler.
+func (g *gunzip) Fill(buf *Buffer) ([]byte, error) {
+	f := g.inflater
+	f.moveTo(buf)
+	start := f.read
+	for g.err == nil && f.room() {
+		f.decode()
+		g.add(buf[f.read:f.top])
+		f.read = f.top
+		g.next(f.err)
+	}
+	return buf[start:f.top], g.err
+}
+
+// add counts what was decoded of a member.
+func (g *gunzip) add(data []byte) {
+	g.crc = crc32.Update(g.crc, crc32.IEEETable, data)
+	g.size += uint32(len(data))
+}
+
+// next goes on after the inflater's error: io.EOF at the end of a member.
+func (g *gunzip) next(err error) {
+	if errors.Is(err, io.EOF) {
+		if err = noEOF(g.trailer()); err == nil {
+			err = g.member()
+		}
+	}
+	g.err = err
 }
 
 // member reads the header of a member; io.EOF means that there is none.

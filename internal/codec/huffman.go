@@ -112,7 +112,6 @@ func buildTable(table []uint32, indexBits uint, lengths []uint8, entries []uint3
 	if longest > 0 && code != 1<<longest && !(code == 1 && longest == 1) {
 		return errDeflate
 	}
-	copy(table[:1<<indexBits], noCodes[:])
 	var order [maxLitCodes]uint16 // the symbols by the length of their codes
 	at := first
 	for symbol, l := range lengths {
@@ -121,42 +120,51 @@ func buildTable(table []uint32, indexBits uint, lengths []uint8, entries []uint3
 			at[l]++
 		}
 	}
-	free := uint(1) << indexBits
-	// Codes with the same prefix are consecutive, the longest last. Starting with
-	// the longest gives each second table the right size.
-	for l := longest; l > 0; l-- {
+	if code != 1<<longest { // one code of one bit, or none
+		copy(table[:1<<indexBits], noCodes[:])
+		for i := uint(0); i < 1<<indexBits && longest == 1; i += 2 {
+			table[i] = coded(entries[order[0]], 1)
+		}
+		return nil
+	}
+	// A code of l bits stands once in the first 2^l entries. They are doubled for each
+	// further bit, and what is not a code of l bits becomes one of the longer ones.
+	size := uint(1)
+	for l := uint(1); l <= indexBits; l++ {
+		copy(table[size:2*size], table[:size])
+		size *= 2
 		for _, symbol := range order[first[l]:at[l]] {
-			code := uint(bits.Reverse16(uint16(next[l]))) >> (16 - l)
+			table[reversed(next[l], l)] = coded(entries[symbol], l)
 			next[l]++
-			var err error
-			if free, err = place(table, indexBits, code, l, entries[symbol], free); err != nil {
-				return err
+		}
+	}
+	return long(table, indexBits, longest, &next, &first, order[:], entries)
+}
+
+// long fills the second tables. Codes with the same prefix are consecutive, the longest last:
+// going backwards, the first one of a prefix says how large its table is.
+func long(table []uint32, indexBits, longest uint, next, first *[maxCodeLength + 2]uint, order []uint16, entries []uint32) error {
+	free, start, more, last := uint(1)<<indexBits, uint(0), uint(0), ^uint(0)
+	for l := longest; l > indexBits; l-- {
+		n := first[l+1] - first[l]
+		for k := n; k > 0; k-- {
+			code := reversed(next[l]+k-1, l)
+			if prefix := code & (1<<indexBits - 1); prefix != last {
+				last, start, more = prefix, free, l-indexBits
+				if free += 1 << more; free > uint(len(table)) {
+					return errDeflate
+				}
+				table[prefix] = isSpecial | uint32(start)<<16 | uint32(more)<<8 | uint32(indexBits)
+			}
+			for i := code >> indexBits; i < 1<<more; i += 1 << (l - indexBits) {
+				table[start+i] = coded(entries[order[first[l]+k-1]], l-indexBits)
 			}
 		}
 	}
 	return nil
 }
 
-// place puts one code into a table, and starts a second table if necessary.
-func place(table []uint32, indexBits, code, length uint, entry uint32, free uint) (uint, error) {
-	if length <= indexBits {
-		for i := code; i < 1<<indexBits; i += 1 << length {
-			table[i] = coded(entry, length)
-		}
-		return free, nil
-	}
-	prefix := code & (1<<indexBits - 1)
-	if table[prefix] == invalid {
-		more := length - indexBits
-		if free+1<<more > uint(len(table)) {
-			return free, errDeflate
-		}
-		table[prefix] = isSpecial | uint32(free)<<16 | uint32(more)<<8 | uint32(indexBits)
-		free += 1 << more
-	}
-	start, more := uint(table[prefix]>>16), uint(table[prefix]>>8)&15
-	for i := code >> indexBits; i < 1<<more; i += 1 << (length - indexBits) {
-		table[start+i] = coded(entry, length-indexBits)
-	}
-	return free, nil
+// reversed is a code as it stands in the input: its first bit is the lowest.
+func reversed(code, length uint) uint {
+	return uint(bits.Reverse16(uint16(code))) >> (16 - length&15)
 }

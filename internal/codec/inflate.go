@@ -24,7 +24,7 @@ type inflater struct {
 
 	// out[low:top] is the output that matches may refer to, of which
 	// out[read:] is not read yet.
-	out            *[outSize]byte
+	out            *Buffer
 	low, read, top int
 
 	state  func(*inflater) error
@@ -51,12 +51,24 @@ const (
 	outMargin = 4 + 258 + 24
 )
 
+// Buffer is what a [Filler] fills: room for the window, and for the data behind it.
+type Buffer [outSize]byte
+
+// Filler is implemented by decoders that can decode into memory of the caller, which saves a
+// copy.
+type Filler interface {
+	// Fill decodes until buf is full. The data is a part of it, and may come with an error,
+	// which is io.EOF at the end. The next call reads the data again: buf must not be
+	// changed before that has returned. One stream is either read or filled from.
+	Fill(buf *Buffer) (data []byte, err error)
+}
+
 var errDeflate = errors.New("invalid DEFLATE data")
 
 // newInflater reads from src, possibly beyond the end of the data.
 // Call reset at the start of each stream.
 func newInflater(src io.Reader) *inflater {
-	return &inflater{src: src, in: new([inSize + inPadding]byte), out: new([outSize]byte)}
+	return &inflater{src: src, in: new([inSize + inPadding]byte)}
 }
 
 // reset starts another stream at the current position of the input.
@@ -71,22 +83,35 @@ func (f *inflater) Read(p []byte) (int, error) {
 		if f.err != nil {
 			return 0, f.err
 		}
-		f.slide()
-		for f.err == nil && f.top < outSize-outMargin {
-			f.err = f.state(f)
+		if f.out == nil {
+			f.out = new(Buffer)
 		}
+		f.moveTo(f.out)
+		f.decode()
 	}
 	n := copy(p, f.out[f.read:f.top])
 	f.read += n
 	return n, nil
 }
 
-// slide frees space in the output, but keeps the window.
-func (f *inflater) slide() {
-	keep := max(f.low, f.top-windowSize)
-	n := copy(f.out[:], f.out[keep:f.top])
-	f.low, f.read, f.top = 0, n, n
+// moveTo goes on in another buffer, which may be the same, with the window at its start.
+func (f *inflater) moveTo(out *Buffer) {
+	n := 0
+	if f.out != nil {
+		n = copy(out[:], f.out[max(f.low, f.top-windowSize):f.top])
+	}
+	f.out, f.low, f.read, f.top = out, 0, n, n
 }
+
+// decode goes on until the buffer is full, or the stream ends.
+func (f *inflater) decode() {
+	for f.err == nil && f.room() {
+		f.err = f.state(f)
+	}
+}
+
+// room says whether there is some in the buffer.
+func (f *inflater) room() bool { return f.top < outSize-outMargin }
 
 // refill reads input until a turn of the decoding loop is possible. At the end of
 // the input it provides zeros once. Using their bits is an error.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -169,5 +170,71 @@ func FuzzGunzip(f *testing.F) {
 		if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want) {
 			t.Fatalf("%d bytes and %v, compress/gzip reads %d and %v", len(got), err, len(want), wantErr)
 		}
+		if filled, err := fillAll(t, packed, most); (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(filled, want) {
+			t.Fatalf("filled, %d bytes and %v, compress/gzip reads %d and %v", len(filled), err, len(want), wantErr)
+		}
 	})
+}
+
+// fillAll decodes by Fill, with each buffer poisoned as soon as it may be: two calls later.
+func fillAll(t *testing.T, packed []byte, most int) (all []byte, err error) {
+	t.Helper()
+	g, err := newGunzip(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	var bufs [2]Buffer
+	var last, copied []byte
+	for i := 0; err == nil && len(all) < most; i++ {
+		var data []byte
+		data, err = g.Fill(&bufs[i%2])
+		if !bytes.Equal(last, copied) {
+			t.Fatal("the data of the call before were changed")
+		}
+		for k := range last {
+			last[k] = 0xa5
+		}
+		if len(data) == 0 && err == nil {
+			t.Fatal("no data and no error")
+		}
+		all = append(all, data...)
+		last, copied = data, bytes.Clone(data)
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return all[:min(len(all), most)], err
+}
+
+// TestFill: filled buffers have what compress/gzip reads, with matches from one to the next
+// one, and of many members.
+func TestFill(t *testing.T) {
+	far := imagetest.Content("far", windowSize)
+	text := bytes.Repeat(far, 40)
+	for name, members := range map[string][][]byte{
+		"nothing":       {nil},
+		"one":           {text},
+		"empty between": {nil, text[:10], nil, nil, text, nil},
+		"many":          slices.Repeat([][]byte{text[:70]}, 5_000),
+		"zeros":         {make([]byte, 5*outSize)},
+		"full buffers":  {far[:1], text[:2*outSize], far},
+	} {
+		var packed bytes.Buffer
+		var want []byte
+		for _, m := range members {
+			w := gzip.NewWriter(&packed)
+			_, err := w.Write(m)
+			if err := errors.Join(err, w.Close()); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, m...)
+		}
+		if got, err := fillAll(t, packed.Bytes(), 1<<30); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, %v; want %d", name, len(got), err, len(want))
+		}
+		cut := packed.Bytes()[:packed.Len()-1]
+		if got, err := fillAll(t, cut, 1<<30); err != io.ErrUnexpectedEOF || !bytes.HasPrefix(want, got) {
+			t.Errorf("%s, cut short: %d bytes, %v", name, len(got), err)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"whittle.dev/whittle/internal/codec"
 	"whittle.dev/whittle/internal/index/sha256parts"
 )
 
@@ -17,7 +18,8 @@ const (
 // chunk is a buffer of the ring. It returns to the free list when all its holders
 // have released it.
 type chunk struct {
-	buf     []byte
+	room    *codec.Buffer
+	data    []byte // in room
 	holders atomic.Int32
 }
 
@@ -53,6 +55,11 @@ func (r *ring) fill(src io.Reader, hashed bool) {
 	defer close(r.stopped)
 	defer close(r.ready)
 	defer close(r.hashing)
+	filler, ok := src.(codec.Filler)
+	if !ok {
+		filler = filled{src}
+	}
+	var last *chunk // the filler may still read it
 	for {
 		var c *chunk
 		select {
@@ -63,15 +70,20 @@ func (r *ring) fill(src io.Reader, hashed bool) {
 		if r.err = r.ctx.Err(); r.err != nil {
 			return
 		}
-		if c.buf == nil {
-			c.buf = make([]byte, chunkSize)
+		if c.room == nil {
+			c.room = new(codec.Buffer)
 		}
-		n, err := fillBuffer(src, c.buf[:chunkSize])
-		c.buf = c.buf[:n]
-		if n > 0 {
-			c.holders.Store(1)
+		var err error
+		c.data, err = filler.Fill(c.room)
+		if last != nil {
+			r.release(last)
+		}
+		last = c
+		c.holders.Store(1)
+		if len(c.data) > 0 {
+			c.holders.Store(2)
 			if hashed {
-				c.holders.Store(2)
+				c.holders.Store(3)
 				r.hashing <- c
 			}
 			r.ready <- c
@@ -81,6 +93,14 @@ func (r *ring) fill(src io.Reader, hashed bool) {
 			return
 		}
 	}
+}
+
+// filled is a reader as a filler.
+type filled struct{ io.Reader }
+
+func (f filled) Fill(buf *codec.Buffer) ([]byte, error) {
+	n, err := fillBuffer(f.Reader, buf[:chunkSize])
+	return buf[:n], err
 }
 
 // fillBuffer reads until the buffer is full or the source fails; io.EOF is an
@@ -102,7 +122,7 @@ func fillBuffer(src io.Reader, buf []byte) (n int, err error) {
 func (r *ring) hash(sum hash.Hash) {
 	defer close(r.hashed)
 	for c := range r.hashing {
-		sum.Write(c.buf)
+		sum.Write(c.data)
 		r.release(c)
 	}
 }
@@ -124,7 +144,7 @@ func (r *ring) next() error {
 		if !ok {
 			return r.err
 		}
-		r.current, r.rest = c, c.buf
+		r.current, r.rest = c, c.data
 	}
 	return nil
 }
