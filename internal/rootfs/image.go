@@ -65,7 +65,7 @@ const maxContents = 512 << 20
 // Read reads the layers of an image, merges them, and reads the contents that
 // the options select. name is how errors call the image.
 func Read(ctx context.Context, img whittle.Image, name string, o Options) (*Image, error) {
-	indexes, err := index.All(ctx, img, o.index())
+	indexes, err := index.All(ctx, img, o.index(new(packer)))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -112,12 +112,11 @@ func join(ctx context.Context, img whittle.Image, name string, indexes []*whittl
 }
 
 // index are the options by which layers are read. An index that keeps facts
-// keeps the databases, too.
-func (o *Options) index() index.Options {
+// keeps the databases, too, and the texts that p packs, if it is not nil.
+func (o *Options) index(p *packer) index.Options {
 	read := o.Index
 	if o.Facts {
 		read.Keep, read.KeepName, read.KeepToo = func(e *whittle.Entry) bool { return hasFacts(e, o.Databases) }, factsName(o.Databases), nil
-		p := new(packer)
 		read.Distil = func(e *whittle.Entry, content []byte) []byte { return distil(e, content, o.Databases, p) }
 		return read
 	}
@@ -129,17 +128,14 @@ func (o *Options) index() index.Options {
 // ReadLayer reads one layer, and gives its index as [index.Decode] reads it: with all that
 // [Read] with these options, or with fewer, needs of it.
 func ReadLayer(ctx context.Context, layer whittle.Layer, o Options) ([]byte, error) {
-	read := o.index()
+	read := o.index(nil) // what is kept for long is kept small
 	read.Hash, read.Verify = true, true
-	if o.Facts { // what is kept for long is kept small
-		read.Distil = func(e *whittle.Entry, content []byte) []byte { return distil(e, content, o.Databases, nil) }
-	}
 	return index.ReadEncoded(ctx, layer, read)
 }
 
 // Version changes with what [ReadLayer] gives of a layer: an index of another version is
 // read anew.
-func (o *Options) Version() string { return index.Version + "-" + o.index().KeepName }
+func (o *Options) Version() string { return index.Version + "-" + o.index(nil).KeepName }
 
 // Merge merges the layers of an image. The limit of the layers' tables bounds
 // the folders, too.

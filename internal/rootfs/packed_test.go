@@ -91,6 +91,9 @@ func TestDamagedScans(t *testing.T) {
 			t.Errorf("%v: %+v, %v", kept, s, ok)
 		}
 		stop()
+		if b, ok := cache.Result(key); !ok || new(source.Facts).UnmarshalBinary(decodeScans(b)[0]) != nil {
+			t.Errorf("%v: the facts are not kept in its place", kept)
+		}
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.result"))
 	if err != nil || len(files) != 1 {

@@ -50,9 +50,9 @@ func (m *Image) keepScans() {
 	}
 	for layer, s := range fresh {
 		if idx := m.Indexes[layer]; len(s) > 0 && idx.Verified {
-			maps.Copy(s, m.said(layer))
-			m.scans[layer] = s
-			_ = m.cache.KeepResult(scansKey(idx.DiffID), s.encode())
+			all := m.said(layer)
+			maps.Copy(all, s)
+			_ = m.cache.KeepResult(scansKey(idx.DiffID), all.encode())
 		}
 	}
 }
@@ -85,10 +85,12 @@ func decodeScans(b []byte) scans {
 	return s
 }
 
-// decoded are the facts that were kept, nil if there are none.
+// decoded are the facts that were kept, nil if there are none. Damaged ones are forgotten, so
+// that others are kept in their place.
 func (f *facts) decoded() *source.Facts {
 	s := new(source.Facts)
 	if f.said == nil || s.UnmarshalBinary(f.said) != nil {
+		f.said = nil
 		return nil
 	}
 	return s

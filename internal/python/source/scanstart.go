@@ -217,7 +217,7 @@ func (s asker) byName(t []Token, i int, name string, b *block) {
 	s.scan.out.Calls = append(s.scan.out.Calls, c)
 }
 
-// maxLooped bounds the modules of one loop, maxModule the name of each.
+// maxLooped bounds the modules of one loop, maxModule the name of each and of a from-import's.
 const (
 	maxLooped = 200
 	maxModule = 200

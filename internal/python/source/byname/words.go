@@ -66,7 +66,7 @@ func (v *vocabulary) find(w, after []byte) string {
 	rest := after[:min(len(after), 40)]
 	if len(rest) > 0 && rest[0] == '+' {
 		n := 1
-		for n < len(rest) && isWord[rest[n]] {
+		for n < len(rest) && search.InName[rest[n]] {
 			n++
 		}
 		rest = rest[n:]
@@ -86,12 +86,12 @@ func Words(src []byte) []string {
 	a := asked{seen: map[string]bool{}, groups: entryPoints.In(src) != 0}
 	known := words()
 	for at := 0; at < len(src); {
-		if !isWord[src[at]] {
+		if !search.InName[src[at]] {
 			at++
 			continue
 		}
 		end := at + 1
-		for end < len(src) && isWord[src[end]] {
+		for end < len(src) && search.InName[src[end]] {
 			end++
 		}
 		if w := src[at:end]; len(w) <= known.longest && known.filter[key(w)] {
@@ -141,7 +141,7 @@ func (a *asked) at(src []byte, at, end int) {
 // group is the string that a text starts with, if it may be a group of entry points.
 func group(text []byte, quote byte) string {
 	n := 0
-	for n < len(text) && n <= maxGroup && (isWord[text[n]] || strings.IndexByte(".-:", text[n]) >= 0) {
+	for n < len(text) && n <= maxGroup && (search.InName[text[n]] || strings.IndexByte(".-:", text[n]) >= 0) {
 		n++
 	}
 	if n < 3 || n > maxGroup || n >= len(text) || text[n] != quote {
@@ -191,7 +191,7 @@ func made(w, after []byte, attribute bool) (object string, ok bool) {
 		return "", false
 	}
 	for _, c := range first {
-		if !isWord[c] {
+		if !search.InName[c] {
 			return "", true
 		}
 	}
@@ -210,11 +210,3 @@ func literal(arg []byte) bool {
 	rest := bytes.TrimLeft(arg[end+2:], " \t\r\n")
 	return len(rest) > 0 && (rest[0] == ',' || rest[0] == ')')
 }
-
-// isWord are the bytes of names.
-var isWord = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
-	}
-	return t
-}()

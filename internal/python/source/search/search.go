@@ -76,7 +76,7 @@ func Additions(src []byte) map[string]int32 {
 			}
 			at += next
 			start := at
-			for start > 0 && inName(src[start-1]) {
+			for start > 0 && InName[src[start-1]] {
 				start--
 			}
 			name := string(src[start:at])
@@ -89,6 +89,11 @@ func Additions(src []byte) map[string]int32 {
 	return out
 }
 
-func inName(c byte) bool {
-	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c >= utf8.RuneSelf
-}
+// InName are the bytes of names in Python; all of other characters than ASCII's are taken for
+// such.
+var InName = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c >= utf8.RuneSelf
+	}
+	return t
+}()

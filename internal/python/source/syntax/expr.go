@@ -480,9 +480,3 @@ func (x expressions) lambda() ex {
 	x.p.ctx = saved
 	return ex{at: at}
 }
-
-// atom: names, literals, brackets.
-// strings stand side by side; bytes do not mix with text.
-// more reads the rest of a list of expressions up to a bracket.
-// braces: a dictionary or a set.
-// startsExpression says that the next token may begin an expression.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"whittle.dev/whittle/internal/python/source/search"
 )
 
 type kind uint8
@@ -366,14 +368,6 @@ func (l *lexer) logical() {
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c >= utf8.RuneSelf }
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
-// inName are the bytes of names.
-var inName = func() (t [256]bool) {
-	for c := range t {
-		t[c] = isLetter(byte(c)) || isDigit(byte(c))
-	}
-	return t
-}()
-
 func (l *lexer) token(c byte) {
 	start := l.pos
 	switch {
@@ -392,7 +386,7 @@ func (l *lexer) token(c byte) {
 // word reads a name or keyword, or the prefix of a string.
 func (l *lexer) word() {
 	start, p, bits := l.pos, l.pos, byte(0)
-	for p < len(l.src) && inName[l.src[p]] {
+	for p < len(l.src) && search.InName[l.src[p]] {
 		bits |= l.src[p]
 		p++
 	}

@@ -3,6 +3,8 @@ package syntax
 import (
 	"bytes"
 	"strings"
+
+	"whittle.dev/whittle/internal/python/source/search"
 )
 
 // digits reads digits with single underscores between.
@@ -31,7 +33,7 @@ func (l *lexer) number() {
 	for p < len(l.src) && isDigit(l.src[p]) {
 		p++
 	}
-	if digits := p - l.pos; l.src[l.pos] != '0' && digits > 0 && digits <= mostDigits && p < len(l.src) && !inName[l.src[p]] && l.src[p] != '.' {
+	if digits := p - l.pos; l.src[l.pos] != '0' && digits > 0 && digits <= mostDigits && p < len(l.src) && !search.InName[l.src[p]] && l.src[p] != '.' {
 		l.pos = p // as most are
 		return
 	}
