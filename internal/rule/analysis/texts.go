@@ -331,17 +331,31 @@ func (s Texts) Where(part string, want func(file string) bool) string {
 	return ""
 }
 
-// HasPart says that the application writes a name as part of a path or of a dotted
-// name, without the package that contains it.
-func (s Texts) HasPart(name, pkg string) bool {
-	in := func(text string) bool {
-		parts := strings.FieldsFunc(text[:min(len(text), 1000)], func(r rune) bool { return strings.ContainsRune(`./\:`, r) })
-		return !strings.ContainsAny(text, " \t\n") && slices.Contains(parts, name) && !slices.Contains(parts, pkg)
+// Parts are the paths and the dotted names that the application writes and that have a name as
+// a part: all parts of each.
+func (s Texts) Parts(name string) (out [][]string) {
+	add := func(text string) {
+		if text = text[:min(len(text), 1000)]; !strings.Contains(text, name) {
+			return
+		}
+		parts := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`./\:`, r) })
+		if slices.Contains(parts, name) {
+			out = append(out, parts)
+		}
 	}
-	return slices.ContainsFunc(s, func(t Text) bool {
-		return slices.ContainsFunc(t.spelled, func(made spelled.String) bool { return in(made.Text) }) ||
-			slices.ContainsFunc(t.literals, func(l spelled.Literal) bool { return in(string(t.text[l.Start:l.End])) })
-	})
+	for i := range s {
+		for _, made := range s[i].spelled {
+			if !strings.ContainsAny(made.Text, " \t\n") {
+				add(made.Text)
+			}
+		}
+		for _, l := range s[i].literals {
+			if text := s[i].text[l.Start:l.End]; !bytes.ContainsAny(text, " \t\n") {
+				add(string(text))
+			}
+		}
+	}
+	return out
 }
 
 // OfProject are the texts of files of the project that want selects by their paths,

@@ -202,12 +202,17 @@ func keepUnread(at string, sites []string, folders map[string][]int, stay map[st
 func keepNamed(p *analysis.Pass, sites []string, folders map[string][]int, stay map[string]bool) {
 	said := p.Texts()
 	imports, all := p.Project.Imports()
+	parts := map[string][][]string{}
+	for _, name := range []string{"tests", "test"} { // see testFolder
+		parts[name] = said.Parts(name)
+	}
 	for dir := range folders {
 		s, _ := analysis.Site(sites, dir)
 		at := dir[len(s)+1:]
 		top := analysis.TopFolder(at)
+		without := func(parts []string) bool { return !slices.Contains(parts, top) } // appended to the package
 		if slices.ContainsFunc(said, func(t analysis.Text) bool { return t.Contains(at) || t.Contains(strings.ReplaceAll(at, "/", ".")) }) ||
-			said.HasPart(path.Base(at), top) && (!all || imports[top] || slices.ContainsFunc(said, func(t analysis.Text) bool { return t.Line(top) > 0 })) {
+			slices.ContainsFunc(parts[path.Base(at)], without) && (!all || imports[top] || slices.ContainsFunc(said, func(t analysis.Text) bool { return t.Line(top) > 0 })) {
 			stay[dir] = true
 		}
 	}
