@@ -56,8 +56,8 @@ func Of(magic []byte) Codec {
 // of zstd. xz -9 needs 64 MiB. Decoders allocate what a header asks for.
 const window = 128 << 20
 
-// Decompress chooses the decoder for src. The release function frees the decoder;
-// it does not close src.
+// Decompress chooses the decoder for src. The release function frees the decoder, and waits
+// for what it still decodes; it does not close src.
 func Decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 	magic, err := src.Peek(MagicSize)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -66,10 +66,20 @@ func Decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 	none := func() {}
 	switch Of(magic) {
 	case Gzip:
-		r, err := newGunzip(src)
-		return r, none, Error(err)
+		r, err := newMembers(src)
+		if err != nil {
+			return nil, nil, Error(err)
+		}
+		return r, r.Close, nil
 	case Zstd:
-		r, err := zstd.NewReader(src, zstd.WithDecoderMaxWindow(window), zstd.WithDecoderLowmem(true))
+		if cores() == 1 {
+			r, err := newDecoder(src)
+			if err != nil {
+				return nil, nil, Error(err)
+			}
+			return r, r.Close, nil
+		}
+		r, err := newZframes(src)
 		if err != nil {
 			return nil, nil, Error(err)
 		}

@@ -13,6 +13,8 @@ type gunzip struct {
 	crc      uint32
 	size     uint32
 	err      error
+	// after goes on after a member. It is nil if the next one is read.
+	after func() error
 }
 
 var errGzip = errors.New("invalid gzip data")
@@ -59,7 +61,12 @@ func (g *gunzip) add(data []byte) {
 // next goes on after the inflater's error: io.EOF at the end of a member.
 func (g *gunzip) next(err error) {
 	if errors.Is(err, io.EOF) {
-		if err = noEOF(g.trailer()); err == nil {
+		err = noEOF(g.trailer())
+		switch {
+		case err != nil:
+		case g.after != nil:
+			err = g.after()
+		default:
 			err = g.member()
 		}
 	}
