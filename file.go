@@ -1,6 +1,7 @@
 package whittle
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -96,14 +97,13 @@ func readWhole(f *os.File, name string, most int64) ([]byte, error) {
 	if info.Size() > most {
 		return nil, tooLarge(name, most)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, most+1)) // it may grow
-	if err == nil && int64(len(b)) > most {
-		err = tooLarge(name, most)
-	}
-	if err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if n, err := b.ReadFrom(io.LimitReader(f, most+1)); err != nil { // it may grow
 		return nil, err
+	} else if n > most {
+		return nil, tooLarge(name, most)
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 func tooLarge(name string, most int64) error {

@@ -15,6 +15,7 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/flagvalue"
 	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/lab"
@@ -289,7 +290,7 @@ func projectOption(dir string) (string, error) {
 	case err == nil:
 		return "", usage("name the folder that it lies in: "+filepath.Dir(dir), "project %s is a file", dir)
 	}
-	return "", usage(cmp.Or(nearFile(dir), "name the folder of the project that made the image"), "project %s: no such folder", dir)
+	return "", usage(cmp.Or(commandline.NearFile(dir), "name the folder of the project that made the image"), "project %s: no such folder", dir)
 }
 
 // inProject takes this folder for the project where it is one, and names the

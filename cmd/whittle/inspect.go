@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,8 +11,10 @@ import (
 
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/audit"
+	"whittle.dev/whittle/internal/commandline"
 	"whittle.dev/whittle/internal/dockerfile"
 	"whittle.dev/whittle/internal/flagvalue"
+	"whittle.dev/whittle/internal/host"
 	"whittle.dev/whittle/internal/output"
 	"whittle.dev/whittle/internal/report"
 	"whittle.dev/whittle/internal/report/ci"
@@ -68,13 +68,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			if out.Only(output.HTML) {
 				return out.Write(shown)
 			}
-			if shown.in, err = keep.Inspect(cmd.Context(), env, args[0], o); err != nil {
-				return err
-			}
-			if base && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
-				a.printer.Note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
-			}
-			return a.save(cmd.Context(), &keep, out.Write(shown))
+			return a.printInspection(cmd.Context(), env, args[0], o, shown, base, &keep, out)
 		},
 	}
 	out = output.New(&a.printer, cmd, inspectForms(a)...)
@@ -87,6 +81,25 @@ func (a *app) inspectCommand() *cobra.Command {
 	cmd.Flags().Var(flagvalue.Choice(&by, audit.Keys()), "by", "group all bytes by "+strings.Join(audit.Keys(), ", "))
 	cmd.Flags().BoolVar(&duplicates, "duplicates", false, "find contents that are at several places")
 	return cmd
+}
+
+// printInspection inspects an image and prints that, from the cache if it can; base is --base.
+func (a *app) printInspection(ctx context.Context, env *host.Env, name string, o audit.InspectOptions, shown inspectResult, base bool, keep *timeline.Recording, out *output.Output[inspectResult]) error {
+	if as, ok := out.Alone(); ok && !keep.On && !base {
+		return out.Print(audit.InspectPrinted(ctx, env, name, o, []any{as, shown.rows, shown.base}, func(in *whittle.Inspection) ([]byte, error) {
+			shown.in = in
+			return out.AsPrinted(shown)
+		}))
+	}
+	in, err := keep.Inspect(ctx, env, name, o)
+	if err != nil {
+		return err
+	}
+	if base && !slices.ContainsFunc(in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
+		a.printer.Note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
+	}
+	shown.in = in
+	return a.save(ctx, keep, out.Write(shown))
 }
 
 // inspectResult is an inspection and how it is shown; the model is for HTML alone.
@@ -136,7 +149,7 @@ func dockerfileOption(file, target string) (audit.InspectOptions, error) {
 	}
 	src, err := whittle.ReadFile(file, whittle.MaxText)
 	if err != nil {
-		return o, whittle.WithHint(whittle.ErrUsage.Errorf("reading the Dockerfile: %w", err), nearFile(file))
+		return o, whittle.WithHint(whittle.ErrUsage.Errorf("reading the Dockerfile: %w", err), commandline.NearFile(file))
 	}
 	f, err := dockerfile.Parse(file, src)
 	if err != nil {
@@ -147,23 +160,6 @@ func dockerfileOption(file, target string) (audit.InspectOptions, error) {
 	}
 	o.Source = src
 	return o, nil
-}
-
-// nearFile is a hint at what a mistyped name of a file may have meant; empty where
-// there is the file, or nothing like it.
-func nearFile(name string) string {
-	if _, err := os.Stat(name); err == nil {
-		return ""
-	}
-	entries, err := os.ReadDir(cmp.Or(filepath.Dir(name), "."))
-	if err != nil {
-		return ""
-	}
-	var there []string
-	for _, e := range entries {
-		there = append(there, filepath.Join(filepath.Dir(name), e.Name()))
-	}
-	return whittle.DidYouMean(filepath.Clean(name), there, "")
 }
 
 func (a *app) compareCommand() *cobra.Command {

@@ -48,13 +48,23 @@ func Keys() []string { return ledger.Keys() }
 
 // Inspect says where every byte of an image is, and which are wasted.
 func Inspect(ctx context.Context, env *host.Env, name string, o InspectOptions) (*whittle.Inspection, error) {
+	return inspect(ctx, env, name, o, recall.Result[whittle.Inspection])
+}
+
+// InspectPrinted is what show makes of an inspection, also from the cache: see [recall.Printed].
+func InspectPrinted(ctx context.Context, env *host.Env, name string, o InspectOptions, as any, show func(*whittle.Inspection) ([]byte, error)) ([]byte, error) {
+	return inspect(ctx, env, name, o, recall.Printed(as, show))
+}
+
+// inspect opens an image, and gives what recalled gives of its inspection.
+func inspect[V any](ctx context.Context, env *host.Env, name string, o InspectOptions, recalled recall.Recalled[whittle.Inspection, V]) (v V, err error) {
 	img, err := env.Images.Open(ctx, name)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	o = WithStudyDockerfile(env, img, name, o)
 	defer img.Close()
-	return recall.Result(ctx, env, img, recall.Of{Verb: "inspect", Options: o}, func(env *host.Env) (*whittle.Inspection, error) {
+	return recalled(ctx, env, img, recall.Of{Verb: "inspect", Options: o}, func(env *host.Env) (*whittle.Inspection, error) {
 		s, err := read(ctx, env, img, name, o, nil)
 		if err != nil {
 			return nil, err
@@ -197,8 +207,7 @@ func (o InspectOptions) joinBelow(f *dockerfile.File, steps []whittle.Step) erro
 	if err != nil {
 		return err
 	}
-	lowest := f.Ancestry(target)[0]
-	below, ok := o.Below[f.Stages[lowest].Base]
+	below, ok := o.Below[f.Stages[f.Ancestry(target)[0]].Base]
 	if !ok {
 		return nil
 	}
@@ -240,7 +249,7 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	a, cfg := s.Account, s.Config()
 	in := &whittle.Inspection{
 		Schema:     whittle.InspectSchema,
-		Image:      imageFacts(s.Image),
+		Image:      factsOf(s.Image, s.Verified()),
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
@@ -274,16 +283,10 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	return in
 }
 
-func imageFacts(img *rootfs.Image) whittle.ImageFacts {
-	f := factsOf(img)
-	f.Verified = img.Verified()
-	return f
-}
-
 // factsOf identify an image. Whether it is verified depends on how it was read.
-func factsOf(img whittle.Image) whittle.ImageFacts {
+func factsOf(img whittle.Image, verified bool) whittle.ImageFacts {
 	ref, cfg := img.Ref(), img.Config()
-	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String()}
+	f := whittle.ImageFacts{Ref: ref.Name, Source: ref.Source, Digest: ref.Digest, Platform: cfg.Platform().String(), Verified: verified}
 	if !cfg.Created.IsZero() {
 		f.Created = cfg.Created.UTC().Format(time.RFC3339)
 	}
@@ -292,8 +295,7 @@ func factsOf(img whittle.Image) whittle.ImageFacts {
 
 func (s *Subject) sizes() whittle.Sizes {
 	sum := s.Account.Ledger.Sum()
-	size := whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}
-	var transfer int64
+	size, transfer := whittle.Sizes{Size: sum.Size, Visible: sum.Visible, Wasted: sum.Wasted}, int64(0)
 	for _, l := range s.Layers() {
 		blob, ok := l.Blob()
 		if !ok {

@@ -200,7 +200,7 @@ func (s *Squeezed) trimAndSqueeze(ctx context.Context, env *host.Env, name strin
 	if err != nil {
 		return err
 	}
-	s.Report.Image, s.Report.Image.Verified = factsOf(s.Source), m.Verified()
+	s.Report.Image = factsOf(s.Source, m.Verified())
 	if c != nil {
 		layers := make([]whittle.Layer, len(done.Layers))
 		for i, l := range done.Layers {
@@ -280,7 +280,7 @@ func readAll(ctx context.Context, env *host.Env, img whittle.Image, name string)
 
 // squeezeReport is the value that is reported.
 func squeezeReport(ctx context.Context, img whittle.Image, indexes []*whittle.Index, done *squeeze.Result, job squeeze.Job) (*whittle.Squeeze, error) {
-	out := &whittle.Squeeze{Schema: whittle.SqueezeSchema, Image: factsOf(img), Merged: slices.Contains(done.Actions, squeeze.Merged),
+	out := &whittle.Squeeze{Schema: whittle.SqueezeSchema, Image: factsOf(img, false), Merged: slices.Contains(done.Actions, squeeze.Merged),
 		Layers: []whittle.SqueezedLayer{}, Tree: done.Tree, Config: whittle.DigestOf(done.Config), Ambiguous: done.Plan.Ledger.Ambiguous}
 	raw, err := squeeze.RawConfig(img)
 	if err != nil {
@@ -369,7 +369,7 @@ func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
-	row = &whittle.TreeImage{ImageFacts: factsOf(img), Ambiguous: l.Ambiguous}
+	row = &whittle.TreeImage{ImageFacts: factsOf(img, false), Ambiguous: l.Ambiguous}
 	row.Verified = verified
 	if row.Contradictions, err = contradictions(ctx, img); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading what is said of the layers of %s: %w", name, err)

@@ -1,6 +1,7 @@
 package commandline
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -65,4 +66,21 @@ func AppendTo(variable string, text func(there int64) string) error {
 		return whittle.ErrSystem.Errorf("writing %s: %w", variable, err)
 	}
 	return nil
+}
+
+// NearFile is a hint at what a mistyped name of a file may have meant; empty where
+// there is the file, or nothing like it.
+func NearFile(name string) string {
+	if _, err := os.Stat(name); err == nil {
+		return ""
+	}
+	entries, err := os.ReadDir(cmp.Or(filepath.Dir(name), "."))
+	if err != nil {
+		return ""
+	}
+	var there []string
+	for _, e := range entries {
+		there = append(there, filepath.Join(filepath.Dir(name), e.Name()))
+	}
+	return whittle.DidYouMean(filepath.Clean(name), there, "")
 }

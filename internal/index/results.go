@@ -3,7 +3,9 @@ package index
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"io"
 
 	"whittle.dev/whittle"
 )
@@ -29,14 +31,27 @@ func (c *Cache) Result(key whittle.Digest) ([]byte, bool) {
 	return result, true
 }
 
-// KeepResult keeps a result under a key, which must be a digest of everything that the
-// result depends on: of the layers by their LayerVersions.
-func (c *Cache) KeepResult(key whittle.Digest, result []byte) error {
-	if c == nil || len(result) > maxResult-128 {
+// KeepResult keeps a result, in parts that follow each other, under a key, which must be a
+// digest of everything that the result depends on: of the layers by their LayerVersions.
+func (c *Cache) KeepResult(key whittle.Digest, result ...[]byte) error {
+	sum, length := sha256.New(), 0
+	for _, part := range result {
+		_, _ = sum.Write(part) // it never fails
+		length += len(part)
+	}
+	if c == nil || length > maxResult-128 {
 		return nil
 	}
-	data := append([]byte(whittle.DigestOf(result)+"\n"), result...)
-	if err := c.dir.Write(resultFile(key), data, 0o600); err != nil {
+	first := []byte(whittle.SHA256([32]byte(sum.Sum(nil))) + "\n")
+	err := c.dir.WriteBy(resultFile(key), 0o600, func(w io.Writer) error {
+		for _, part := range append([][]byte{first}, result...) {
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("keeping a result: %w", err)
 	}
 	return c.trim(key)

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -150,6 +151,39 @@ func (o *Output[T]) Write(result T) error {
 		return o.tellGitHub(result)
 	}
 	return nil
+}
+
+// Alone says how the result is printed, if that depends on the result and on as alone, and if
+// the result is written nowhere else: then [Output.AsPrinted] and [Output.Print] are the same as
+// Write. as is a value that JSON tells from others.
+func (o *Output[T]) Alone() (as any, ok bool) {
+	if len(o.files) > 0 || o.Outputs != nil {
+		return nil, false
+	}
+	switch form := o.printed(); form {
+	case Text:
+		return []any{form, o.to.Style()}, true
+	case JSON, Markdown:
+		return []any{form}, true
+	}
+	return nil, false
+}
+
+// AsPrinted is a result as it is printed on standard output.
+func (o *Output[T]) AsPrinted(result T) ([]byte, error) {
+	var b bytes.Buffer
+	err := o.in(o.printed(), &b, o.to.Style(), result)
+	return b.Bytes(), err
+}
+
+// Print prints what AsPrinted gave, if there was no error.
+func (o *Output[T]) Print(text []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	o.to.endProgress()
+	_, err = resultWriter{o.to.Out}.Write(text)
+	return err
 }
 
 // in writes the result in a format of the table.

@@ -102,3 +102,62 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 }
+
+// TestPrinted: what is printed is kept apart from the result and by how it is printed, and is
+// printed anew when the result is made anew.
+func TestPrinted(t *testing.T) {
+	cache, err := index.OpenCache(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idx := &said{files: []whittle.IndexFile{{Name: "a-1-py3-none-any.whl"}}}
+	env := &host.Env{Program: "whittle", Packages: idx}
+	env.Index.Cache = cache
+	img := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
+	made, printed := 0, 0
+	inspect := func(env *host.Env) (*result, error) {
+		made++
+		_, err := env.Packages.Files(t.Context(), "a")
+		return &result{"a\xff"[:1+made%2]}, err // every other one is not kept
+	}
+	show := func(as string) string {
+		t.Helper()
+		b, err := Printed(as, func(r *result) ([]byte, error) {
+			printed++
+			return []byte(as + " " + r.Name + "\n\n"), nil
+		})(t.Context(), env, img, Of{Verb: "test"}, inspect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for _, step := range []struct {
+		what, as, want string
+		change         func()
+		made, printed  int
+	}{
+		{"the first time", "text", "text a\xff\n\n", nil, 1, 1},
+		{"the second time", "text", "text a\xff\n\n", nil, 1, 1},
+		{"otherwise, and the result is made", "JSON", "JSON a\n\n", nil, 2, 2},
+		{"in a third way, and the result is kept", "wide", "wide a\n\n", nil, 2, 3},
+		{"the first again", "text", "text a\xff\n\n", nil, 2, 3},
+		{"the index says something else", "text", "text a\xff\n\n", func() { idx.files = nil }, 3, 4},
+		{"no cache", "text", "text a\xff\n\n", func() { env.Index.Verify = true }, 5, 5},
+	} {
+		if step.change != nil {
+			step.change()
+		}
+		if step.what == "no cache" {
+			made = 4 // the result of a number that is odd
+		}
+		if got := show(step.as); got != step.want || made != step.made || printed != step.printed {
+			t.Errorf("%s: %q, made %d times, printed %d times", step.what, got, made, printed)
+		}
+	}
+	if _, err := Printed("none", func(*result) ([]byte, error) {
+		t.Error("an error is printed")
+		return nil, nil
+	})(t.Context(), env, img, Of{Verb: "test"}, func(*host.Env) (*result, error) { return nil, errors.New("damaged") }); err == nil {
+		t.Error("an error is lost")
+	}
+}
