@@ -47,6 +47,7 @@ func TestUnanswered(t *testing.T) {
 	gone := func(chan<- error) error { return errors.New("container not found") }
 	mute := func(chan<- error) error { return nil }
 	stopped := func(end chan<- error) error { end <- errors.New("has stopped"); return nil }
+	ends := errors.New("the process ends while its container is asked")
 	busy := func(end chan<- error) error { end <- nil; return nil }
 	for name, c := range map[string]struct {
 		limit time.Duration
@@ -62,6 +63,7 @@ func TestUnanswered(t *testing.T) {
 		"no answer, late":  {soon, mute, errUnanswered, soon + answerTime},
 		"ends, late":       {soon, stopped, errUnanswered, soon},
 		"busy until later": {soon, busy, nil, soon},
+		"ends meanwhile":   {soon, func(chan<- error) error { return ends }, nil, soon},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -78,7 +80,12 @@ func TestUnanswered(t *testing.T) {
 					mu.Lock()
 					defer mu.Unlock()
 					shells = append(shells, end)
-					return process{end: end}, c.shell(end)
+					err := c.shell(end)
+					if errors.Is(err, ends) {
+						main.end <- errors.New("exit 3")
+						time.Sleep(time.Second)
+					}
+					return process{end: end}, err
 				}}
 				began := time.Now()
 				err := img.watch(t.Context(), ctr, main, Command{Timeout: c.limit, Watch: &Watch{}}, &r, func() {})
@@ -95,7 +102,10 @@ func TestUnanswered(t *testing.T) {
 				for _, end := range shells {
 					close(end)
 				}
-				main.end <- nil
+				select {
+				case main.end <- nil:
+				default:
+				}
 			})
 		})
 	}

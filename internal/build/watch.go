@@ -148,11 +148,13 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-late:
-		// A process that is still there is only known to be if its container is.
-		if observed && seen.quiet() > hush && !img.answers(ctx, ctr, c) && ctx.Err() == nil {
+		// That the process still runs is known only if its container answers.
+		if observed && len(done) == 0 && seen.quiet() > hush && !img.answers(ctx, ctr, c) && len(done) == 0 && ctx.Err() == nil {
 			return errUnanswered
 		}
-		r.TimedOut = true
+		if r.TimedOut = true; len(done) > 0 { // it has ended meanwhile
+			return nil
+		}
 	case <-gone:
 		return errUnanswered
 	case <-seen.over:
@@ -174,8 +176,8 @@ func (img image) watch(ctx context.Context, ctr gateway.Container, proc gateway.
 
 // silence is how long an observer may say nothing before its container is asked whether
 // it is still there; it speaks several times a second, but for the time of a check or
-// of a request. hush is the same once the command's time is over, which may be sooner.
-// answerTime is how long the answer may take.
+// of a request. hush is how long it may say nothing before the container is asked once the
+// command's time is over. answerTime is how long the answer may take.
 const (
 	silence    = 15 * time.Second
 	hush       = 2 * time.Second

@@ -56,10 +56,9 @@ type splitter interface {
 	decode(p *part)
 }
 
-// ahead decodes the parts of a stream on several cores, each before its turn. What it reads
+// ahead decodes the parts of a stream on several cores, each before its turn. What it gives
 // is the same as if they were decoded one after another: a part counts only if all those
-// before it ended where it begins. src is read by the goroutine that calls Read alone, and
-// the others have nothing but memory to wait for.
+// before it ended where it begins. No goroutine that decodes a part reads src.
 type ahead struct {
 	splitter
 	sizes   sizes

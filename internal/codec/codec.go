@@ -9,6 +9,7 @@ import (
 	"compress/bzip2"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
@@ -70,7 +71,7 @@ func Decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 		if err != nil {
 			return nil, nil, Error(err)
 		}
-		return r, r.Close, nil
+		return r, sync.OnceFunc(r.Close), nil
 	case Zstd:
 		if cores() == 1 {
 			r, err := newDecoder(src)

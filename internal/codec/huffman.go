@@ -128,7 +128,7 @@ func buildTable(table []uint32, indexBits uint, lengths []uint8, entries []uint3
 		return nil
 	}
 	// A code of l bits stands once in the first 2^l entries. They are doubled for each
-	// further bit, and what is not a code of l bits becomes one of the longer ones.
+	// further bit. An entry that belongs to no code yet is overwritten by longer ones.
 	size := uint(1)
 	for l := uint(1); l <= indexBits; l++ {
 		copy(table[size:2*size], table[:size])

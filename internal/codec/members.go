@@ -207,7 +207,7 @@ func (m *members) cutAt(n, size int) (int, int) {
 	return n, size
 }
 
-// errPart is an error of a part. Which one a reader gets says the serial decoder.
+// errNoPart is any error of a part: the serial decoder says which error a reader gets.
 var errNoPart = errors.New("it is not a part of a gzip file")
 
 // decode implements splitter.

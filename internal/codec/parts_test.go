@@ -52,7 +52,9 @@ func partsReader(src *bufio.Reader, s sizes) (io.Reader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.ahead.sizes = s
+	if s != usual {
+		r.ahead.sizes = s
+	}
 	return r, r.Close, nil
 }
 
@@ -296,6 +298,31 @@ func TestPartsLarge(t *testing.T) {
 	few := frameOf(t, rnd, []byte("few"))
 	for _, header := range []string{"\x28\xb5\x2f\xfd\x00\xf8", "\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x01\x00\x00\x00", "\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\xff", "\x28\xb5\x2f\xfd\xa0\x00\x00\x00\x80"} {
 		compareParts(t, append(append(bytes.Repeat(few, 5), header...), "\x01\x00\x00"...), usual, whole, 1<<30)
+	}
+}
+
+// TestPartsTiny: small frames that count as large, since their headers may mean more than they
+// decode to, are decoded many at a time.
+func TestPartsTiny(t *testing.T) {
+	severalCores(t)
+	blocks := strings.Repeat("\x14\x00\x00\x00\x00", 16) + "\x15\x00\x00\x00\x00" // compressed, of nothing
+	for _, frame := range []string{
+		"\x28\xb5\x2f\xfd\x01\x00\x00\x01\x00\x00", // dictionary 0, which is none
+		"\x28\xb5\x2f\xfd\x00\x58" + blocks,
+	} {
+		const frames = 10_000
+		stored := bytes.Repeat([]byte(frame), frames)
+		compareParts(t, stored, usual, whole, 1<<30)
+		compareParts(t, append(bytes.Clone(stored), frameOf(t, rand.New(rand.NewPCG(1, 7)), []byte("few"))...), usual, whole, 1<<30)
+		allocated := testing.AllocsPerRun(1, func() {
+			r, release, err := partsReader(bufio.NewReader(bytes.NewReader(stored)), usual)
+			if got, err := read(r, release, err, 1<<30); err != nil || len(got) > 0 {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+		})
+		if allocated > frames {
+			t.Errorf("%.0f allocations for %d frames of %d bytes", allocated, frames, len(frame))
+		}
 	}
 }
 

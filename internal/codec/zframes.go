@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -68,7 +69,7 @@ func (z *zframes) Read(p []byte) (n int, err error) {
 
 // goBack decodes a frame, or everything if a part is not what it seemed.
 func (z *zframes) goBack() (err error) {
-	z.one = &oneFrame{src: z.ahead.rest(), all: z.failed}
+	z.one = &oneFrame{src: z.ahead.rest(), all: z.failed, least: int64(z.sizes.part)}
 	if z.stream == nil {
 		z.stream, err = newDecoder(z.one)
 		return err
@@ -76,8 +77,8 @@ func (z *zframes) goBack() (err error) {
 	return z.stream.Reset(z.one)
 }
 
-// pause implements splitter. Decoding a part takes less processor time than decoding it with
-// the streaming decoder.
+// pause implements splitter: never, as parts take less processor time than the streaming decoder
+// does.
 func (*zframes) pause() bool { return false }
 
 // cut implements splitter.
@@ -235,7 +236,7 @@ func parseFrameHeader(b []byte) (h header, ok bool) {
 		h.window = 1<<(10+exponent) + mantissa<<(7+exponent)
 		h.length++
 	}
-	h.dictionary = id > 0
+	h.dictionary = len(bytes.Trim(b[total-content-id:total-content], "\x00")) > 0
 	var word [8]byte
 	if n := copy(word[:], b[total-content:total]); n > 0 {
 		h.content = int64(binary.LittleEndian.Uint64(word[:]))
@@ -273,10 +274,12 @@ func parseBlockHeader(b []byte) block {
 	return h
 }
 
-// oneFrame reads one frame from src, or all of it if its headers are not valid: what is wrong
-// is said by who decodes it.
+// oneFrame reads a frame from src, and the frames behind it until it has read as much as a part
+// has: to go back to parts takes longer than to decode a small frame. If headers are not valid,
+// it reads all of src: the decoder says what is wrong.
 type oneFrame struct {
 	src      *rest
+	least    int64 // bytes to read
 	all      bool
 	ended    bool
 	buf      [maxHeader]byte
@@ -294,10 +297,12 @@ func (o *oneFrame) Read(p []byte) (int, error) {
 		case len(o.ready) > 0:
 			n := copy(p, o.ready)
 			o.ready = o.ready[n:]
+			o.least -= int64(n)
 			return n, nil
 		case o.body > 0:
 			n, err := o.src.Read(p[:min(int64(len(p)), o.body)])
 			o.body -= int64(n)
+			o.least -= int64(n)
 			return n, err
 		case o.ended:
 			return 0, io.EOF
@@ -307,6 +312,8 @@ func (o *oneFrame) Read(p []byte) (int, error) {
 			o.begin()
 		case !o.last:
 			o.block()
+		case o.least > 0:
+			o.begun, o.last, o.checksum = false, false, false
 		default:
 			o.ended = true
 		}

@@ -177,7 +177,10 @@ func BenchmarkGunzip(b *testing.B) {
 		})
 	}
 	run("ours", func(r io.Reader) (io.Reader, error) {
-		dec, _, err := codec.Decompress(bufio.NewReader(r))
+		dec, release, err := codec.Decompress(bufio.NewReader(r))
+		if err == nil {
+			b.Cleanup(release)
+		}
 		return dec, err
 	})
 	run("klauspost", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })

@@ -36,6 +36,8 @@ func (m *Image) keepScans() {
 	if m.cache == nil {
 		return
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	fresh := make([]scans, len(m.Indexes))
 	for item, f := range m.files {
 		if f == nil || f.packed == nil || f.said != nil || f.scanned.facts == nil {

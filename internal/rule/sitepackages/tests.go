@@ -210,7 +210,7 @@ func keepNamed(p *analysis.Pass, sites []string, folders map[string][]int, stay 
 		s, _ := analysis.Site(sites, dir)
 		at := dir[len(s)+1:]
 		top := analysis.TopFolder(at)
-		without := func(parts []string) bool { return !slices.Contains(parts, top) } // appended to the package
+		without := func(parts []string) bool { return !slices.Contains(parts, top) } // with it, the whole path is named, as above
 		if slices.ContainsFunc(said, func(t analysis.Text) bool { return t.Contains(at) || t.Contains(strings.ReplaceAll(at, "/", ".")) }) ||
 			slices.ContainsFunc(parts[path.Base(at)], without) && (!all || imports[top] || slices.ContainsFunc(said, func(t analysis.Text) bool { return t.Line(top) > 0 })) {
 			stay[dir] = true

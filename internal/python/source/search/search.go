@@ -89,8 +89,7 @@ func Additions(src []byte) map[string]int32 {
 	return out
 }
 
-// InName are the bytes of names in Python; all of other characters than ASCII's are taken for
-// such.
+// InName are the bytes of names in Python. All bytes of characters outside ASCII count as such.
 var InName = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c >= utf8.RuneSelf
