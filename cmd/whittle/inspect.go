@@ -85,10 +85,10 @@ func (a *app) inspectCommand() *cobra.Command {
 
 // printInspection inspects an image and prints that, from the cache if it can; base is --base.
 func (a *app) printInspection(ctx context.Context, env *host.Env, name string, o audit.InspectOptions, shown inspectResult, base bool, keep *timeline.Recording, out *output.Output[inspectResult]) error {
-	if as, ok := out.Alone(); ok && !keep.On && !base {
-		return out.Print(audit.InspectPrinted(ctx, env, name, o, []any{as, shown.rows, shown.base}, func(in *whittle.Inspection) ([]byte, error) {
+	if as, printed, ok := out.Alone(shown.rows, shown.base); ok && !keep.On && !base {
+		return out.Print(audit.InspectPrinted(ctx, env, name, o, as, func(in *whittle.Inspection) ([]byte, error) {
 			shown.in = in
-			return out.AsPrinted(shown)
+			return printed(shown)
 		}))
 	}
 	in, err := keep.Inspect(ctx, env, name, o)

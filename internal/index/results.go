@@ -34,13 +34,16 @@ func (c *Cache) Result(key whittle.Digest) ([]byte, bool) {
 // KeepResult keeps a result, in parts that follow each other, under a key, which must be a
 // digest of everything that the result depends on: of the layers by their LayerVersions.
 func (c *Cache) KeepResult(key whittle.Digest, result ...[]byte) error {
-	sum, length := sha256.New(), 0
+	length := 0
 	for _, part := range result {
-		_, _ = sum.Write(part) // it never fails
 		length += len(part)
 	}
 	if c == nil || length > maxResult-128 {
 		return nil
+	}
+	sum := sha256.New()
+	for _, part := range result {
+		_, _ = sum.Write(part) // it never fails
 	}
 	first := []byte(whittle.SHA256([32]byte(sum.Sum(nil))) + "\n")
 	err := c.dir.WriteBy(resultFile(key), 0o600, func(w io.Writer) error {

@@ -153,30 +153,31 @@ func (o *Output[T]) Write(result T) error {
 	return nil
 }
 
-// Alone says how the result is printed, if that depends on the result and on as alone, and if
-// the result is written nowhere else: then [Output.AsPrinted] and [Output.Print] are the same as
-// Write. as is a value that JSON tells from others.
-func (o *Output[T]) Alone() (as any, ok bool) {
+// Alone says how the result is printed, if it is written nowhere else and depends on nothing but
+// itself and as, which is a value that JSON tells from others: then [Output.Print] of what show
+// gives is the same as Write. lists is what else texts for people depend on.
+func (o *Output[T]) Alone(lists ...any) (as any, show func(T) ([]byte, error), ok bool) {
 	if len(o.files) > 0 || o.Outputs != nil {
-		return nil, false
+		return nil, nil, false
 	}
-	switch form := o.printed(); form {
-	case Text:
-		return []any{form, o.to.Style()}, true
-	case JSON, Markdown:
-		return []any{form}, true
+	// Once: the terminal may have another width when the result is there.
+	form, style := o.printed(), o.to.Style()
+	switch form {
+	case Text, Markdown:
+		as = []any{form, style, lists}
+	case JSON:
+		as = form
+	default:
+		return nil, nil, false
 	}
-	return nil, false
+	return as, func(result T) ([]byte, error) {
+		var b bytes.Buffer
+		err := o.in(form, &b, style, result)
+		return b.Bytes(), err
+	}, true
 }
 
-// AsPrinted is a result as it is printed on standard output.
-func (o *Output[T]) AsPrinted(result T) ([]byte, error) {
-	var b bytes.Buffer
-	err := o.in(o.printed(), &b, o.to.Style(), result)
-	return b.Bytes(), err
-}
-
-// Print prints what AsPrinted gave, if there was no error.
+// Print prints what show of Alone gave, if there was no error.
 func (o *Output[T]) Print(text []byte, err error) error {
 	if err != nil {
 		return err

@@ -124,7 +124,7 @@ func recalled[V any](ctx context.Context, env *host.Env, img whittle.Image, q *q
 }
 
 // keyOf is a digest of all that a result depends on beside the package index; false if
-// something of it is not known.
+// something of it is not known, or not told from others by JSON: names that are not UTF-8.
 func keyOf(env *host.Env, img whittle.Image, q *question, folders whittle.Digest, layers []index.LayerVersion) (whittle.Digest, bool) {
 	if slices.Contains(layers, index.LayerVersion{}) {
 		return "", false
@@ -139,5 +139,5 @@ func keyOf(env *host.Env, img whittle.Image, q *question, folders whittle.Digest
 		blobs = append(blobs, stored{blob, known})
 	}
 	b, err := json.Marshal([]any{env.Program, q.Verb, q.Options, q.Folders, folders, env.Index.Limits, env.Packages != nil, img.Ref(), img.Config(), blobs, layers, q.As})
-	return whittle.DigestOf(b), err == nil
+	return whittle.DigestOf(b), err == nil && !bytes.Contains(b, []byte(`\ufffd`))
 }

@@ -161,3 +161,34 @@ func TestPrinted(t *testing.T) {
 		t.Error("an error is lost")
 	}
 }
+
+// named is an image with a name of its own.
+type named struct {
+	inFile
+	name string
+}
+
+func (n named) Ref() whittle.Ref { return whittle.Ref{Name: n.name} }
+
+// TestNames: names that are not UTF-8, which JSON does not tell from each other, are not mixed
+// up: what is printed has the name.
+func TestNames(t *testing.T) {
+	cache, err := index.OpenCache(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := &host.Env{Program: "whittle"}
+	env.Index.Cache = cache
+	of := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
+	for _, name := range []string{"a", "b", "a\xff", "a\xfe", "a\ufffd", "a", "a\xfe"} {
+		for _, option := range []string{"D\xff", "D\xfe", "D"} {
+			img := named{of, name}
+			want := name + " " + option
+			b, err := Printed("text", func(r *result) ([]byte, error) { return []byte(r.Name), nil })(
+				t.Context(), env, img, Of{Verb: "test", Options: option}, func(*host.Env) (*result, error) { return &result{want}, nil })
+			if err != nil || string(b) != want {
+				t.Errorf("%q, %v; want %q", b, err, want)
+			}
+		}
+	}
+}
