@@ -221,8 +221,9 @@ func TestFill(t *testing.T) {
 	} {
 		var packed bytes.Buffer
 		var want []byte
+		w := gzip.NewWriter(&packed)
 		for _, m := range members {
-			w := gzip.NewWriter(&packed)
+			w.Reset(&packed)
 			_, err := w.Write(m)
 			if err := errors.Join(err, w.Close()); err != nil {
 				t.Fatal(err)
