@@ -68,6 +68,17 @@ func read(r io.Reader, release func(), err error, most int64) ([]byte, error) {
 	return b, Error(err)
 }
 
+// decoded is what one core decodes of a stream that is whole.
+func decoded(t *testing.T, stored []byte) []byte {
+	t.Helper()
+	r, release, err := serialReader(bufio.NewReader(bytes.NewReader(stored)))
+	b, err := read(r, release, err, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // compareParts holds the decoding of several parts at a time to that of one after another.
 func compareParts(t *testing.T, stored []byte, s sizes, open func([]byte) io.Reader, most int64) {
 	t.Helper()
@@ -395,11 +406,7 @@ func TestPartsBusy(t *testing.T) {
 	severalCores(t)
 	rnd := rand.New(rand.NewPCG(4, 7))
 	stored, _ := streams(t, rnd, Gzip, 300)
-	r, release, err := serialReader(bufio.NewReader(bytes.NewReader(stored)))
-	want, err := read(r, release, err, 1<<30)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := decoded(t, stored)
 	others := int32(runtime.GOMAXPROCS(0))
 	reading.Add(others)
 	defer func() { reading.Add(-others) }()
@@ -463,11 +470,7 @@ func TestPartsSource(t *testing.T) {
 	for _, c := range []Codec{Gzip, Zstd} {
 		rnd := rand.New(rand.NewPCG(3, 7))
 		stored, _ := streams(t, rnd, c, 50)
-		r, release, err := serialReader(bufio.NewReader(bytes.NewReader(stored)))
-		all, err := read(r, release, err, 1<<30)
-		if err != nil {
-			t.Fatal(err)
-		}
+		all := decoded(t, stored)
 		for range 50 {
 			cut := 30 + rnd.IntN(len(stored)-30)
 			r, release, err := partsReader(bufio.NewReader(io.MultiReader(bytes.NewReader(stored[:cut]), iotest.ErrReader(broken))), small)
