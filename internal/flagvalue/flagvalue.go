@@ -221,7 +221,7 @@ func (b bandwidths) String() string {
 func (b bandwidths) Type() string { return "rate" }
 
 func (b bandwidths) Set(s string) error {
-	one, err := whittle.ParseBandwidth(s)
+	one, err := parseBandwidth(s)
 	if err != nil {
 		return err
 	}
