@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unique"
 )
 
 // Kind is what an entry of a layer is.
@@ -44,25 +45,48 @@ type Entry struct {
 	// Link is a symlink's target as written, or a hard link's target as a
 	// path like Path.
 	Link string
-	// Xattrs is a digest of the extended attributes' names and values in
-	// sorted order; empty where there are none.
-	Xattrs Digest
-	Kind   Kind
+	// special has one pointer for equal values, so that entries are compared by ==.
+	special unique.Handle[Special]
+	Kind    Kind
 	// Mode holds permission, setuid, setgid and sticky bits (07777).
-	Mode     uint32
-	UID, GID int
+	Mode uint32
+	// UID and GID are the last 32 bits of what the tar has, which are all that Linux takes.
+	UID, GID uint32
 	// Size is the length of a regular file in bytes (of a sparse file, its
 	// logical length), 0 for everything else.
 	Size int64
 	// ModTime is in nanoseconds since 1970, in UTC.
 	ModTime int64
-	// Device holds major and minor numbers of devices.
-	Major, Minor int64
 	// Offset is where the content starts in the uncompressed tar, in bytes.
 	Offset int64
 	// Content is the SHA-256 of a regular file's bytes, zero where it was
 	// not read ([Index.Hashed]).
 	Content [32]byte
+}
+
+// Special is what few entries have.
+type Special struct {
+	// Xattrs is a digest of the extended attributes' names and values in
+	// sorted order; empty where there are none.
+	Xattrs Digest
+	// Major and Minor are the numbers of a device.
+	Major, Minor int64
+}
+
+// Special is what few entries have. It is kept apart from the others, which need 8 bytes for it.
+func (e *Entry) Special() (s Special) {
+	if e.special != (unique.Handle[Special]{}) {
+		s = e.special.Value()
+	}
+	return s
+}
+
+// SetSpecial sets what Special gives.
+func (e *Entry) SetSpecial(s Special) {
+	e.special = unique.Handle[Special]{}
+	if s != (Special{}) {
+		e.special = unique.Make(s)
+	}
 }
 
 // Index is what one layer holds, in the order of its tar. A path may occur

@@ -80,9 +80,10 @@ func appendEntry(b []byte, e, prev *whittle.Entry) []byte {
 		}
 	}
 	set(hasContent, e.Content != [32]byte{})
-	set(hasXattrs, e.Xattrs != "")
+	special := e.Special()
+	set(hasXattrs, special.Xattrs != "")
 	set(hasLink, e.Link != "")
-	set(hasDevice, e.Major != 0 || e.Minor != 0)
+	set(hasDevice, special.Major != 0 || special.Minor != 0)
 	set(sameOwner, e.UID == prev.UID && e.GID == prev.GID)
 	set(sameTime, e.ModTime == prev.ModTime)
 	b = append(b, byte(e.Kind), flags)
@@ -103,14 +104,14 @@ func appendEntry(b []byte, e, prev *whittle.Entry) []byte {
 		b = append(b, e.Content[:]...)
 	}
 	if flags&hasXattrs != 0 {
-		b = appendString(b, string(e.Xattrs))
+		b = appendString(b, string(special.Xattrs))
 	}
 	if flags&hasLink != 0 {
 		b = appendString(b, e.Link)
 	}
 	if flags&hasDevice != 0 {
-		b = binary.AppendVarint(b, e.Major)
-		b = binary.AppendVarint(b, e.Minor)
+		b = binary.AppendVarint(b, special.Major)
+		b = binary.AppendVarint(b, special.Minor)
 	}
 	return b
 }
@@ -226,7 +227,7 @@ func (d *decoder) entry(e, prev *whittle.Entry) {
 	e.Offset = prev.Offset + d.varint()
 	e.UID, e.GID, e.ModTime = prev.UID, prev.GID, prev.ModTime
 	if flags&sameOwner == 0 {
-		e.UID, e.GID = int(d.varint()), int(d.varint())
+		e.UID, e.GID = uint32(d.varint()), uint32(d.varint())
 	}
 	if flags&sameTime == 0 {
 		e.ModTime = d.varint()
@@ -234,15 +235,17 @@ func (d *decoder) entry(e, prev *whittle.Entry) {
 	if flags&hasContent != 0 {
 		copy(e.Content[:], d.bytes(32))
 	}
+	var special whittle.Special
 	if flags&hasXattrs != 0 {
-		e.Xattrs = whittle.Digest(d.texts.join("", d.bytes(d.length())))
+		special.Xattrs = whittle.Digest(d.bytes(d.length()))
 	}
 	if flags&hasLink != 0 {
 		e.Link = d.texts.join("", d.bytes(d.length()))
 	}
 	if flags&hasDevice != 0 {
-		e.Major, e.Minor = d.varint(), d.varint()
+		special.Major, special.Minor = d.varint(), d.varint()
 	}
+	e.SetSpecial(special)
 }
 
 // texts makes strings that share memory: one for each takes time to allocate, and to find when

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,14 +49,29 @@ func layer(t testing.TB, codec imagetest.Codec, notation string) *imagetest.Laye
 	return imagetest.NewLayer(t, codec, imagetest.Tar(t, notation))
 }
 
+// TestOwnerAsLinux: of an owner's number, Linux takes the last 32 bits.
+func TestOwnerAsLinux(t *testing.T) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "a", Uid: 1<<32 + 7, Gid: 1<<32 - 1, Format: tar.FormatPAX}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	idx, err := Read(t.Context(), imagetest.NewLayer(t, imagetest.Gzip, buf.Bytes()), Options{})
+	if err != nil || idx.Entries[0].UID != 7 || idx.Entries[0].GID != 1<<32-1 {
+		t.Errorf("%+v, %v", idx, err)
+	}
+}
+
 func TestRead(t *testing.T) {
 	mtime := int64(1700000000e9)
 	want := []whittle.Entry{
 		{Path: "usr", Kind: whittle.Dir, Mode: 0o700, ModTime: mtime},
 		{Path: "usr/a", Kind: whittle.File, Mode: 0o644, Size: 100, UID: 7, GID: 8, ModTime: 12e9, Offset: 1024},
 		{Path: "usr/empty", Kind: whittle.File, Mode: 0o644, ModTime: mtime, Offset: 2048},
-		{Path: "usr/long-\xff", Kind: whittle.File, Mode: 0o644, Size: 6, ModTime: mtime, Offset: 3584,
-			Xattrs: xattrs(map[string]string{"SCHILY.xattr.user.k": "v", "other": "x"})},
+		{Path: "usr/long-\xff", Kind: whittle.File, Mode: 0o644, Size: 6, ModTime: mtime, Offset: 3584},
 		{Path: "usr/l", Kind: whittle.Symlink, Mode: 0o644, ModTime: mtime, Link: "../a"},
 		{Path: "usr/h", Kind: whittle.HardLink, Mode: 0o644, ModTime: mtime, Link: "usr/a"},
 		{Path: "usr/gone", Kind: whittle.Whiteout},
@@ -65,11 +81,18 @@ func TestRead(t *testing.T) {
 		// aufs's own files are what Docker's overlay2 makes of them.
 		{Path: ".wh..wh.plnk/1", Kind: whittle.File, Mode: 0o644, Size: 10, ModTime: mtime, Offset: 7680},
 		{Path: "usr/.wh.aufs", Kind: whittle.Whiteout},
-		{Path: "dev/null", Kind: whittle.CharDevice, Mode: 0o644, ModTime: mtime, Major: 1, Minor: 3},
-		{Path: "dev/sda", Kind: whittle.BlockDevice, Mode: 0o644, ModTime: mtime, Major: 8},
+		{Path: "dev/null", Kind: whittle.CharDevice, Mode: 0o644, ModTime: mtime},
+		{Path: "dev/sda", Kind: whittle.BlockDevice, Mode: 0o644, ModTime: mtime},
 		{Path: "run/p", Kind: whittle.FIFO, Mode: 0o644, ModTime: mtime},
 		{Path: ".dot/..x", Kind: whittle.File, Mode: 0o644, Size: 3, ModTime: mtime, Offset: 11264},
 		{Path: "big", Kind: whittle.File, Mode: 0o644, Size: 600000, ModTime: mtime, Offset: 12288},
+	}
+	for at, special := range map[string]whittle.Special{
+		"usr/long-\xff": {Xattrs: xattrs(map[string]string{"SCHILY.xattr.user.k": "v", "other": "x"})},
+		"dev/null":      {Major: 1, Minor: 3},
+		"dev/sda":       {Major: 8},
+	} {
+		want[slices.IndexFunc(want, func(e whittle.Entry) bool { return e.Path == at })].SetSpecial(special)
 	}
 	headers := make([]whittle.Entry, len(want))
 	copy(headers, want)
@@ -88,7 +111,7 @@ func TestRead(t *testing.T) {
 			if codec == imagetest.Plain && !opts.Hash {
 				wanted.Entries, wanted.Hashed, wanted.Verified = headers, false, opts.Verify
 			}
-			if d := cmp.Diff(wanted, idx); d != "" {
+			if d := diff(wanted, idx); d != "" {
 				t.Errorf("%s, %+v: %s", codec, opts, d)
 			}
 		}
@@ -389,7 +412,7 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(first, again); d != "" {
+	if d := diff(first, again); d != "" {
 		t.Error(d)
 	}
 	for name, stored := range map[string][]byte{"gone": nil, "cut": l.Stored[:len(l.Stored)-4], "of other members": append(bytes.Clone(l.Stored), l.Stored...)} {
@@ -407,7 +430,7 @@ func TestCache(t *testing.T) {
 	if _, _, ok := cache.Get(l.ID); ok {
 		t.Error("a damaged entry was found")
 	}
-	if again, err = Read(ctx, l, Options{Cache: cache}); err != nil || cmp.Diff(first, again) != "" {
+	if again, err = Read(ctx, l, Options{Cache: cache}); err != nil || diff(first, again) != "" {
 		t.Error("not rebuilt:", err)
 	}
 	if _, _, ok := cache.Get(l.ID); !ok {
@@ -496,7 +519,7 @@ func TestCacheTwice(t *testing.T) {
 				if err := cache.Put(idx, Cost{}); err != nil {
 					t.Error(err)
 				}
-				if got, _, ok := cache.Get(idx.DiffID); ok && cmp.Diff(idx, got) != "" {
+				if got, _, ok := cache.Get(idx.DiffID); ok && diff(idx, got) != "" {
 					t.Error("another index")
 				}
 			}

@@ -148,9 +148,9 @@ func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error)
 	if strings.HasPrefix(base, whiteoutPrefix) {
 		return whiteout(dir, base)
 	}
-	e.Mode, e.UID, e.GID, e.ModTime = uint32(h.Mode&0o7777), h.Uid, h.Gid, nanoseconds(h.ModTime)
+	e.Mode, e.UID, e.GID, e.ModTime = uint32(h.Mode&0o7777), uint32(h.Uid), uint32(h.Gid), nanoseconds(h.ModTime)
 	if len(h.PAXRecords) > 0 {
-		e.Xattrs = xattrs(h.PAXRecords)
+		e.SetSpecial(whittle.Special{Xattrs: xattrs(h.PAXRecords)})
 		e.Path = strings.Clone(e.Path) // otherwise it would keep the whole extended header in memory
 	}
 	if err := s.setKind(&e, h); err != nil {
@@ -216,7 +216,7 @@ func (s *scanner) setKind(e *whittle.Entry, h *tar.Header) (err error) {
 	case whittle.Symlink:
 		e.Link = strings.Clone(h.Linkname)
 	case whittle.CharDevice, whittle.BlockDevice:
-		e.Major, e.Minor = h.Devmajor, h.Devminor
+		e.SetSpecial(whittle.Special{Xattrs: e.Special().Xattrs, Major: h.Devmajor, Minor: h.Devminor})
 	}
 	return nil
 }

@@ -39,8 +39,7 @@ func readTar(raw []byte) (*whittle.Index, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := whittle.Entry{Mode: uint32(h.Mode & 0o7777), UID: h.Uid, GID: h.Gid, ModTime: h.ModTime.UnixNano(),
-			Major: h.Devmajor, Minor: h.Devminor, Link: h.Linkname}
+		e := whittle.Entry{Mode: uint32(h.Mode & 0o7777), UID: uint32(h.Uid), GID: uint32(h.Gid), ModTime: h.ModTime.UnixNano(), Link: h.Linkname}
 		if e.Path, err = whittle.CleanPath(h.Name); err != nil {
 			return nil, err
 		}
@@ -50,11 +49,13 @@ func readTar(raw []byte) (*whittle.Index, error) {
 			return nil, errors.New("type")
 		}
 		e.Kind = kind
+		special := whittle.Special{Major: h.Devmajor, Minor: h.Devminor}
 		for k, v := range h.PAXRecords {
 			if strings.HasPrefix(k, "SCHILY.xattr.") {
-				e.Xattrs = whittle.DigestOf([]byte(k + "=" + v)) // one is enough here
+				special.Xattrs = whittle.DigestOf([]byte(k + "=" + v)) // one is enough here
 			}
 		}
+		e.SetSpecial(special)
 		if kind == whittle.HardLink {
 			if e.Link, err = whittle.CleanPath(h.Linkname); err != nil {
 				return nil, err

@@ -130,8 +130,8 @@ func recordOf(h *tar.Header, content io.Reader) (r record, err error) {
 		return record{name: strings.TrimPrefix(dir+"/"+hidden, "/"), marker: 'w'}, nil
 	}
 	r.name = strings.Clone(r.name)
-	r.Mode, r.UID, r.GID, r.ModTime = uint32(h.Mode)&0o7777, h.Uid, h.Gid, saturated(h.ModTime.Unix(), int64(h.ModTime.Nanosecond()))
-	r.Xattrs = attributes(h.PAXRecords)
+	r.Mode, r.UID, r.GID, r.ModTime = uint32(h.Mode)&0o7777, uint32(h.Uid), uint32(h.Gid), saturated(h.ModTime.Unix(), int64(h.ModTime.Nanosecond()))
+	special := whittle.Special{Xattrs: attributes(h.PAXRecords)}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 		r.Kind = whittle.File
@@ -149,14 +149,15 @@ func recordOf(h *tar.Header, content io.Reader) (r record, err error) {
 		r.Link, err = normal(h.Linkname)
 		r.Link = strings.Clone(r.Link)
 	case tar.TypeChar:
-		r.Kind, r.Major, r.Minor = whittle.CharDevice, h.Devmajor, h.Devminor
+		r.Kind, special.Major, special.Minor = whittle.CharDevice, h.Devmajor, h.Devminor
 	case tar.TypeBlock:
-		r.Kind, r.Major, r.Minor = whittle.BlockDevice, h.Devmajor, h.Devminor
+		r.Kind, special.Major, special.Minor = whittle.BlockDevice, h.Devmajor, h.Devminor
 	case tar.TypeFifo:
 		r.Kind = whittle.FIFO
 	default:
 		return r, whittle.ErrUnsupported.Errorf("the tar entry type %q is not known", h.Typeflag)
 	}
+	r.SetSpecial(special)
 	return r, err
 }
 

@@ -96,7 +96,7 @@ func (t *Tree) record(i int) (r [len(fields)]string) {
 		return r
 	}
 	r[1] = letters[e.Kind]
-	r[2], r[3], r[4] = strconv.FormatUint(uint64(e.Mode), 8), strconv.Itoa(e.UID), strconv.Itoa(e.GID)
+	r[2], r[3], r[4] = strconv.FormatUint(uint64(e.Mode), 8), strconv.Itoa(int(e.UID)), strconv.Itoa(int(e.GID))
 	r[5] = strconv.FormatInt(e.ModTime, 10)
 	switch e.Kind {
 	case whittle.File:
@@ -104,13 +104,13 @@ func (t *Tree) record(i int) (r [len(fields)]string) {
 	case whittle.Symlink, whittle.HardLink:
 		r[8] = e.Link
 	case whittle.CharDevice, whittle.BlockDevice:
-		r[11] = fmt.Sprintf("%d:%d", e.Major, e.Minor)
+		r[11] = fmt.Sprintf("%d:%d", e.Special().Major, e.Special().Minor)
 	}
 	if n.First >= 0 {
 		r[9] = t.Nodes[n.First].Path
 	}
-	if e.Xattrs != "" {
-		r[10] = e.Xattrs.Hex()
+	if xattrs := e.Special().Xattrs; xattrs != "" {
+		r[10] = xattrs.Hex()
 	}
 	return r
 }
@@ -121,7 +121,7 @@ func (t *Tree) record(i int) (r [len(fields)]string) {
 // octal, the other numbers decimal; mtime is in nanoseconds since 1970; content is the
 // SHA-256 of a file in hexadecimal digits; link is a symlink's target; first is the
 // first name of a file that has several; xattrs is the digest of the extended
-// attributes ([whittle.Entry.Xattrs]); device is the major and the minor number with a
+// attributes ([whittle.Special]); device is the major and the minor number with a
 // colon between them. What does not apply is empty. A directory that no layer lists has
 // a path and a type alone.
 func (t *Tree) Write(w io.Writer) error {

@@ -35,9 +35,9 @@ func (a *Account) may(e whittle.Entry, permission uint32) bool {
 	switch {
 	case a.UID == 0:
 		return true
-	case e.UID == a.UID:
+	case int(e.UID) == a.UID:
 		return e.Mode&(permission<<6) != 0
-	case a.groups[e.GID]:
+	case a.groups[int(e.GID)]:
 		return e.Mode&(permission<<3) != 0
 	}
 	return e.Mode&permission != 0

@@ -38,7 +38,7 @@ func (l *layer) index() *whittle.Index {
 		if was, ok := l.before[at]; ok && was == n {
 			continue
 		}
-		e := whittle.Entry{Path: at, Mode: n.mode, UID: n.uid, GID: n.gid, ModTime: 1700000000e9}
+		e := whittle.Entry{Path: at, Mode: n.mode, UID: uint32(n.uid), GID: uint32(n.gid), ModTime: 1700000000e9}
 		switch n.kind {
 		case 'd':
 			e.Kind = whittle.Dir
