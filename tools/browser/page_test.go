@@ -53,7 +53,7 @@ func TestSize(t *testing.T) {
 // settledFrame waits until the page has been painted.
 func (p *tab) settledFrame() {
 	p.Helper()
-	get[bool](p, `new Promise(done => requestAnimationFrame(() => setTimeout(() => done(true), 0)))`)
+	when[bool](p, `new Promise(done => requestAnimationFrame(() => setTimeout(() => done(true), 0)))`)
 }
 
 // TestRequests: a report asks for nothing, and its policy keeps it from asking.

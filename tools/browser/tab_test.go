@@ -3,17 +3,23 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
@@ -177,7 +183,8 @@ func (p *tab) types(text string) {
 	}
 }
 
-// get is the value of an expression.
+// get is the value of an expression, in a page that is there and stays: what may still
+// be on its way is waited for, with until or when.
 func get[T any](p *tab, format string, args ...any) T {
 	p.Helper()
 	js := fmt.Sprintf(format, args...)
@@ -188,19 +195,88 @@ func get[T any](p *tab, format string, args ...any) T {
 	return v
 }
 
-// until waits for an expression to be true.
+// until waits for an expression to be true, in a page that may still be on its way.
 func (p *tab) until(format string, args ...any) {
 	p.Helper()
-	js := fmt.Sprintf(format, args...)
+	_, err := poll(p.ctx, "!!("+fmt.Sprintf(format, args...)+")", func(is bool) bool { return is })
+	must(p, err)
+}
+
+// when waits for an expression to have a value, which it returns. It is evaluated anew
+// in each page that comes meanwhile.
+func when[T any](p *tab, format string, args ...any) T {
+	p.Helper()
+	v, err := poll(p.ctx, fmt.Sprintf(format, args...), func(T) bool { return true })
+	must(p, err)
+	return v
+}
+
+// poll evaluates an expression until its value is enough. If the time of the context is
+// over before, the error has the last exception.
+func poll[T any](ctx context.Context, js string, enough func(T) bool) (T, error) {
+	var last error
 	for {
-		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+js+")"))
-		if err != nil {
-			p.Fatalf("waiting for %s: %v", js, err)
-		}
-		if ok {
-			return
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+		switch {
+		case err == nil && enough(v):
+			return v, nil
+		case ctx.Err() != nil && last != nil:
+			return v, fmt.Errorf("waiting for %s: %w; the last exception: %w", js, ctx.Err(), last)
+		case err != nil && !passes(err):
+			return v, fmt.Errorf("waiting for %s: %w", js, err)
+		case err != nil:
+			last = err
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// passes says whether an expression may have a value later: its page is not parsed so
+// far, or makes room for another.
+func passes(err error) bool {
+	if x, ok := errors.AsType[*chromedp.ExceptionError](err); ok {
+		return x.Exception == nil || x.Exception.ClassName != "SyntaxError"
+	}
+	if x, ok := errors.AsType[*cdproto.Error](err); ok {
+		return slices.ContainsFunc([]string{"Execution context was destroyed", "Cannot find context", "Cannot find default execution context", "Inspected target navigated", "Promise was collected"},
+			func(text string) bool { return strings.HasPrefix(x.Message, text) })
+	}
+	return errors.Is(err, chromedp.ErrJSNull) || errors.Is(err, chromedp.ErrJSUndefined)
+}
+
+// TestUntil: what is waited for may be in a page that comes after some others; what will
+// never be there is named with the exception, when the time is over.
+func TestUntil(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		if asked.Add(1) < 10 {
+			fmt.Fprint(w, `<title>other</title><script>setTimeout(() => location.reload(), 30)</script>`)
+			return
+		}
+		fmt.Fprint(w, `<title>last</title><script>setTimeout(() => document.body.append(Object.assign(document.createElement('p'), {id: 'log', textContent: 'there'})), 300)</script>`)
+	}))
+	defer server.Close()
+	p := open(t, server.URL)
+	// In the other pages this is an exception, and then a promise that they do not keep.
+	if got := when[string](p, `document.title === 'other' ? new Promise(() => {}) : document.querySelector('#log').textContent`); got != "there" {
+		t.Errorf("it is %q", got)
+	}
+	asked.Store(0)
+	p.do(chromedp.Reload())
+	p.until(`document.querySelector('#log').textContent === 'there'`)
+
+	ctx, cancel := context.WithTimeout(p.ctx, 300*time.Millisecond)
+	defer cancel()
+	_, err := poll(ctx, `document.querySelector('#none').textContent`, func(string) bool { return true })
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "TypeError: Cannot read properties of null") || !strings.Contains(err.Error(), "#none") {
+		t.Errorf("after the time: %v", err)
+	}
+	if _, err = poll(p.ctx, `document.querySelector(`, func(string) bool { return true }); err == nil || !strings.Contains(err.Error(), "SyntaxError") {
+		t.Errorf("no expression: %v", err)
 	}
 }
 
