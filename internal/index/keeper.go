@@ -18,9 +18,9 @@ const (
 	// is distilled.
 	smallFile  = 1 << 20
 	largeFiles = 2
-	// trustedSize is the most memory, in bytes, that is allocated for a size in a
+	// TrustedSize is the most memory, in bytes, that is allocated for a size in a
 	// header. Beyond that, memory grows with what was read.
-	trustedSize = 8 << 20
+	TrustedSize = 8 << 20
 )
 
 // keeper keeps the contents of selected files while a layer is read, or what its
@@ -110,7 +110,7 @@ func (k *keeper) release(b []byte, size int64) {
 func readInto(b []byte, size int64, r io.Reader) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
-			more := min(max(size-int64(len(b)), 0)+1, max(trustedSize, int64(len(b))))
+			more := min(max(size-int64(len(b)), 0)+1, max(TrustedSize, int64(len(b))))
 			b = append(make([]byte, 0, int64(len(b))+more), b...)
 		}
 		n, err := r.Read(b[len(b):cap(b)])

@@ -169,7 +169,7 @@ func TestForeignCache(t *testing.T) {
 // TestLargeKept: files that are larger than what a header is trusted with come
 // whole, one after another in the same memory.
 func TestLargeKept(t *testing.T) {
-	sizes := []int{smallFile, smallFile + 1, trustedSize, 3*trustedSize + 5, 2, trustedSize + 1}
+	sizes := []int{smallFile, smallFile + 1, TrustedSize, 3*TrustedSize + 5, 2, TrustedSize + 1}
 	var lines strings.Builder
 	for i, n := range sizes {
 		fmt.Fprintf(&lines, "f %d %d\n", i, n)

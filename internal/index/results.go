@@ -13,8 +13,7 @@ import (
 // maxResult is the largest result that the cache keeps, in bytes.
 const maxResult = 64 << 20
 
-// resultFile is the name of a result: a line with the SHA-256 of the rest, then the
-// result.
+// resultFile is the name of a result, as Cache.sealed reads it.
 func resultFile(key whittle.Digest) string { return key.Hex() + resultSuffix }
 
 // Result gives a result that was kept under a key.
@@ -22,13 +21,7 @@ func (c *Cache) Result(key whittle.Digest) ([]byte, bool) {
 	if c == nil {
 		return nil, false
 	}
-	data, err := c.dir.Read(resultFile(key), maxResult)
-	sum, result, _ := bytes.Cut(data, []byte("\n"))
-	if err != nil || string(sum) != string(whittle.DigestOf(result)) {
-		return nil, false
-	}
-	_ = c.dir.Touch(resultFile(key)) // only the order of eviction depends on it
-	return result, true
+	return c.sealed(resultFile(key), maxResult)
 }
 
 // KeepResult keeps a result, in parts that follow each other, under a key, which must be a
@@ -41,23 +34,38 @@ func (c *Cache) KeepResult(key whittle.Digest, result ...[]byte) error {
 	if c == nil || length > maxResult-128 {
 		return nil
 	}
+	if err := c.seal(resultFile(key), result...); err != nil {
+		return fmt.Errorf("keeping a result: %w", err)
+	}
+	return c.trim(key)
+}
+
+// sealed reads a file of the cache that seal wrote. ok is false if there is none, or it is damaged.
+func (c *Cache) sealed(name string, most int64) (content []byte, ok bool) {
+	data, err := c.dir.Read(name, most)
+	sum, content, _ := bytes.Cut(data, []byte("\n"))
+	if err != nil || string(sum) != string(whittle.DigestOf(content)) {
+		return nil, false
+	}
+	_ = c.dir.Touch(name) // only the order of eviction depends on it
+	return content, true
+}
+
+// seal writes a file of the cache: a line with the SHA-256 of the rest, then the parts.
+func (c *Cache) seal(name string, parts ...[]byte) error {
 	sum := sha256.New()
-	for _, part := range result {
+	for _, part := range parts {
 		_, _ = sum.Write(part) // it never fails
 	}
 	first := []byte(whittle.SHA256([32]byte(sum.Sum(nil))) + "\n")
-	err := c.dir.WriteBy(resultFile(key), 0o600, func(w io.Writer) error {
-		for _, part := range append([][]byte{first}, result...) {
+	return c.dir.WriteBy(name, 0o600, func(w io.Writer) error {
+		for _, part := range append([][]byte{first}, parts...) {
 			if _, err := w.Write(part); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("keeping a result: %w", err)
-	}
-	return c.trim(key)
 }
 
 // LayerVersion identifies the bytes of a layer without reading them: two results about layers of

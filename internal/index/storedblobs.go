@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -28,20 +27,15 @@ const maxStoredBlobs = 64
 // maxStoredBlobsFile bounds the list of blobs of one diff ID, in bytes.
 const maxStoredBlobsFile = 1 << 20
 
-// storedBlobsFile is the name of the list of blobs of one diff ID: a line with the
-// SHA-256 of the rest, then a line "DIGEST SIZE IDENTITY" for each.
+// storedBlobsFile is the name of the list of blobs of one diff ID, as Cache.sealed reads it: a
+// line "DIGEST SIZE IDENTITY" for each.
 func storedBlobsFile(id whittle.Digest) string { return id.Hex() + seenSuffix }
 
 func (c *Cache) storedBlobs(id whittle.Digest) []storedBlob {
 	if _, err := whittle.ParseDigest(string(id)); c == nil || err != nil {
 		return nil
 	}
-	data, err := c.dir.Read(storedBlobsFile(id), maxStoredBlobsFile)
-	sum, lines, _ := bytes.Cut(data, []byte("\n"))
-	if err != nil || string(sum) != string(whittle.DigestOf(lines)) {
-		return nil
-	}
-	_ = c.dir.Touch(storedBlobsFile(id))
+	lines, _ := c.sealed(storedBlobsFile(id), maxStoredBlobsFile)
 	var out []storedBlob
 	for line := range strings.Lines(string(lines)) {
 		digest, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
@@ -67,7 +61,7 @@ func (c *Cache) remember(id whittle.Digest, s storedBlob) {
 			n++
 		}
 	}
-	_ = c.dir.Write(storedBlobsFile(id), append([]byte(whittle.DigestOf(lines)+"\n"), lines...), 0o600) // a blob that is not in the list is read again
+	_ = c.seal(storedBlobsFile(id), lines) // a blob that is not in the list is read again
 }
 
 // statOf is what is known about a layer's blob without reading it.

@@ -56,9 +56,6 @@ type Image struct {
 	ahead   *ahead
 }
 
-// trustedSize is the most memory, in bytes, that is allocated for a size in a header.
-const trustedSize = 8 << 20
-
 // maxContents bounds the files that one Fetch holds in memory, in bytes: all
 // of them together.
 const maxContents = 512 << 20
@@ -365,7 +362,7 @@ func (m *Image) pass(ctx context.Context, byLayer []map[int]int, each func(item 
 		want := func(entry int) bool { _, ok := entries[entry]; return ok }
 		err := index.Files(ctx, m.Layers()[layer], idx, want, func(entry int, r io.Reader) error {
 			e := &idx.Entries[entry]
-			content := bytes.NewBuffer(make([]byte, 0, min(e.Size, trustedSize)+bytes.MinRead))
+			content := bytes.NewBuffer(make([]byte, 0, min(e.Size, index.TrustedSize)+bytes.MinRead))
 			if _, err := content.ReadFrom(r); err != nil {
 				return err
 			}
