@@ -265,7 +265,7 @@ func (x *Examined) Advise(ctx context.Context, env *host.Env, only []string) (*w
 	if err != nil {
 		return nil, err
 	}
-	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: factsOf(x.Subject.Image, x.Subject.Verified()), Sizes: x.Subject.sizes(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.Subject.notes}
+	out := &whittle.Advice{Schema: whittle.AdviseSchema, Image: x.Subject.facts(), Sizes: x.Subject.sizes(), Findings: []whittle.Finding{}, Rules: []string{}, Notes: x.Subject.notes}
 	for _, r := range rule.All() {
 		if len(only) == 0 || slices.Contains(only, r.ID) {
 			out.Rules = append(out.Rules, r.ID)

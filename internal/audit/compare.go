@@ -61,7 +61,7 @@ func CompareSubjects(subjects []*Subject, label func(i int) string) *whittle.Com
 	accounts := make([]*ledger.Account, len(subjects))
 	for i, s := range subjects {
 		accounts[i] = s.Account
-		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: factsOf(s.Image, s.Verified()), Sizes: s.sizes()})
+		c.Images = append(c.Images, whittle.ImageSizes{ImageFacts: s.facts(), Sizes: s.sizes()})
 	}
 	c.Delta, c.Rows = ledger.Difference(accounts)
 	c.Words = sentences(c, subjects, label)

@@ -249,7 +249,7 @@ func (s *Subject) Inspection() *whittle.Inspection {
 	a, cfg := s.Account, s.Config()
 	in := &whittle.Inspection{
 		Schema:     whittle.InspectSchema,
-		Image:      factsOf(s.Image, s.Verified()),
+		Image:      s.facts(),
 		Layers:     make([]whittle.LayerRow, 0, len(a.Ledger.Layers)),
 		Categories: a.Categories(),
 		Packages:   a.Packages(),
@@ -292,6 +292,8 @@ func factsOf(img whittle.Image, verified bool) whittle.ImageFacts {
 	}
 	return f
 }
+
+func (s *Subject) facts() whittle.ImageFacts { return factsOf(s.Image, s.Verified()) }
 
 func (s *Subject) sizes() whittle.Sizes {
 	sum := s.Account.Ledger.Sum()

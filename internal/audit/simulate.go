@@ -36,7 +36,7 @@ func Simulate(ctx context.Context, env *host.Env, name string, o SimulateOptions
 		return nil, err
 	}
 	defer x.Subject.Close()
-	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: factsOf(x.Subject.Image, x.Subject.Verified()), Before: x.Subject.sizes(), Changes: []whittle.SimulatedChange{}}
+	out := &whittle.Simulation{Schema: whittle.SimulateSchema, Image: x.Subject.facts(), Before: x.Subject.sizes(), Changes: []whittle.SimulatedChange{}}
 	var changes []whittle.LayerChange
 	add := func(row whittle.SimulatedChange, c whittle.LayerChange) error {
 		layers := map[int]bool{}

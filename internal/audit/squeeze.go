@@ -144,10 +144,9 @@ func Squeeze(ctx context.Context, env *host.Env, name string, o SqueezeOptions) 
 		var indexes []*whittle.Index
 		var verified bool
 		if indexes, verified, err = readAll(ctx, env, img, name); err == nil {
-			_, err = made.squeeze(ctx, env, img, indexes, name, job)
-		}
-		if err == nil {
-			made.Report.Image.Verified = verified
+			if _, err = made.squeeze(ctx, env, img, indexes, name, job); err == nil {
+				made.Report.Image.Verified = verified
+			}
 		}
 	}
 	if err != nil {
@@ -369,8 +368,7 @@ func readTree(ctx context.Context, env *host.Env, img whittle.Image, name string
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("accounting for %s: %w", name, err)
 	}
-	row = &whittle.TreeImage{ImageFacts: factsOf(img, false), Ambiguous: l.Ambiguous}
-	row.Verified = verified
+	row = &whittle.TreeImage{ImageFacts: factsOf(img, verified), Ambiguous: l.Ambiguous}
 	if row.Contradictions, err = contradictions(ctx, img); err != nil {
 		return nil, nil, nil, fmt.Errorf("reading what is said of the layers of %s: %w", name, err)
 	}

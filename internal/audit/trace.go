@@ -161,7 +161,7 @@ type traced struct {
 }
 
 func newTraced(s *Subject) *traced {
-	return &traced{subject: s, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: factsOf(s.Image, s.Verified()), Runs: []whittle.TraceRun{}},
+	return &traced{subject: s, out: &whittle.Trace{Schema: whittle.TraceSchema, Image: s.facts(), Runs: []whittle.TraceRun{}},
 		touched: map[string]whittle.Touch{}, missing: map[string]bool{}}
 }
 
