@@ -30,18 +30,7 @@ type Of struct {
 // same answers. Otherwise it makes the result, with the outside world that it is given, and
 // keeps it. The result must depend on nothing else.
 func Result[T any](ctx context.Context, env *host.Env, img whittle.Image, of Of, result func(*host.Env) (*T, error)) (*T, error) {
-	return recalled(ctx, env, img, &question{Of: of}, form[*T]{
-		decode: func(b []byte) (*T, bool) {
-			var v *T
-			return v, json.Unmarshal(b, &v) == nil
-		},
-		// JSON may lose some of a result, such as the bytes of a name that is not UTF-8.
-		encode: func(v *T) ([]byte, bool) {
-			b, err := json.Marshal(v)
-			var again *T
-			return b, err == nil && json.Unmarshal(b, &again) == nil && reflect.DeepEqual(v, again)
-		},
-	}, result)
+	return recalled(ctx, env, ask(ctx, env, img, of), nil, lossless[T](), result)
 }
 
 // Recalled gives something of a result, as [Result] does and what [Printed] gives.
@@ -53,8 +42,9 @@ type Recalled[T, V any] func(ctx context.Context, env *host.Env, img whittle.Ima
 func Printed[T any](as any, show func(*T) ([]byte, error)) Recalled[T, []byte] {
 	whole := func(b []byte) ([]byte, bool) { return b, true }
 	return func(ctx context.Context, env *host.Env, img whittle.Image, of Of, result func(*host.Env) (*T, error)) ([]byte, error) {
-		return recalled(ctx, env, img, &question{Of: of, As: as}, form[[]byte]{whole, whole}, func(env *host.Env) ([]byte, error) {
-			made, err := Result(ctx, env, img, of, result)
+		q := ask(ctx, env, img, of)
+		return recalled(ctx, env, q, as, form[[]byte]{whole, whole}, func(env *host.Env) ([]byte, error) {
+			made, err := recalled(ctx, env, q, nil, lossless[T](), result)
 			if err != nil {
 				return nil, err
 			}
@@ -63,36 +53,65 @@ func Printed[T any](as any, show func(*T) ([]byte, error)) Recalled[T, []byte] {
 	}
 }
 
-// question is what is asked of the cache: a result, or how it is printed.
-type question struct {
-	Of
-	As any // nil for the result itself
-}
-
 // form is how something is kept. What cannot be encoded without loss is not kept.
 type form[V any] struct {
 	encode func(V) ([]byte, bool)
 	decode func([]byte) (V, bool)
 }
 
-// recalled gives what the cache has kept as the answer to a question, or makes it and keeps it:
-// a line with what the package index said for it, as JSON, and the rest as its form has it.
-func recalled[V any](ctx context.Context, env *host.Env, img whittle.Image, q *question, as form[V], result func(*host.Env) (V, error)) (V, error) {
+// lossless is JSON, which may lose some of a result, such as the bytes of a name that is
+// not UTF-8: that is not kept.
+func lossless[T any]() form[*T] {
+	decode := func(b []byte) (v *T, ok bool) {
+		ok = json.Unmarshal(b, &v) == nil
+		return v, ok
+	}
+	return form[*T]{decode: decode, encode: func(v *T) ([]byte, bool) {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, false
+		}
+		again, ok := decode(b)
+		return b, ok && reflect.DeepEqual(v, again)
+	}}
+}
+
+// question is what is asked of the cache about an image, and how all that the answer depends
+// on was then.
+type question struct {
+	Of
+	image   whittle.Image
+	folders whittle.Digest
+	layers  []index.LayerVersion
+}
+
+// ask gives a question, nil if the cache cannot be asked it.
+func ask(ctx context.Context, env *host.Env, img whittle.Image, of Of) *question {
 	cache := env.Index.Cache
 	if cache == nil || env.Program == "" || env.Index.Verify {
-		return result(env)
+		return nil
 	}
-	folders, ok := folderVersion(q.Aside, q.Folders...)
+	folders, ok := folderVersion(of.Aside, of.Folders...)
 	if !ok {
+		return nil
+	}
+	return &question{of, img, folders, cache.LayerVersions(ctx, img.Layers())}
+}
+
+// recalled gives what the cache has kept as the answer to a question, or makes it and keeps it:
+// a line with what the package index said for it, as JSON, and the rest as its form has it.
+// as is how it is printed, nil for the result itself.
+func recalled[V any](ctx context.Context, env *host.Env, q *question, as any, form form[V], result func(*host.Env) (V, error)) (V, error) {
+	if q == nil {
 		return result(env)
 	}
-	before := cache.LayerVersions(ctx, img.Layers())
-	if key, ok := keyOf(env, img, q, folders, before); ok {
+	cache := env.Index.Cache
+	if key, ok := q.key(env, as, q.layers); ok {
 		kept, _ := cache.Result(key)
 		line, rest, ok := bytes.Cut(kept, []byte("\n"))
 		var answers []answer
 		if ok && json.Unmarshal(line, &answers) == nil {
-			if v, ok := as.decode(rest); ok && same(ctx, env.Packages, answers) {
+			if v, ok := form.decode(rest); ok && same(ctx, env.Packages, answers) {
 				return v, nil
 			}
 		}
@@ -106,26 +125,26 @@ func recalled[V any](ctx context.Context, env *host.Env, img whittle.Image, q *q
 	if err != nil || w.failed {
 		return made, err
 	}
-	after := cache.LayerVersions(ctx, img.Layers())
+	after := cache.LayerVersions(ctx, q.image.Layers())
 	for i := range after {
 		// A layer that was verified meanwhile is the one that was read. Of any other the
 		// file may have been written since.
-		if !after[i].Verified && after[i] != before[i] {
+		if !after[i].Verified && after[i] != q.layers[i] {
 			return made, nil
 		}
 	}
-	if key, ok := keyOf(env, img, q, folders, after); ok {
+	if key, ok := q.key(env, as, after); ok {
 		answers, err := json.Marshal(w.answers)
-		if b, ok := as.encode(made); ok && err == nil {
+		if b, ok := form.encode(made); ok && err == nil {
 			_ = cache.KeepResult(key, append(answers, '\n'), b) // it is no error if the cache cannot be written
 		}
 	}
 	return made, nil
 }
 
-// keyOf is a digest of all that a result depends on beside the package index; false if
+// key is a digest of all that an answer depends on beside the package index; false if
 // something of it is not known, or not told from others by JSON: names that are not UTF-8.
-func keyOf(env *host.Env, img whittle.Image, q *question, folders whittle.Digest, layers []index.LayerVersion) (whittle.Digest, bool) {
+func (q *question) key(env *host.Env, as any, layers []index.LayerVersion) (whittle.Digest, bool) {
 	if slices.Contains(layers, index.LayerVersion{}) {
 		return "", false
 	}
@@ -134,10 +153,10 @@ func keyOf(env *host.Env, img whittle.Image, q *question, folders whittle.Digest
 		Known bool
 	}
 	var blobs []stored
-	for _, l := range img.Layers() {
+	for _, l := range q.image.Layers() {
 		blob, known := l.Blob()
 		blobs = append(blobs, stored{blob, known})
 	}
-	b, err := json.Marshal([]any{env.Program, q.Verb, q.Options, q.Folders, folders, env.Index.Limits, env.Packages != nil, img.Ref(), img.Config(), blobs, layers, q.As})
+	b, err := json.Marshal([]any{env.Program, q.Verb, q.Options, q.Folders, q.folders, env.Index.Limits, env.Packages != nil, q.image.Ref(), q.image.Config(), blobs, layers, as})
 	return whittle.DigestOf(b), err == nil && !bytes.Contains(b, []byte(`\ufffd`))
 }
