@@ -7,10 +7,13 @@ import (
 	"strings"
 )
 
-// section has the fields of a section header that sizes need.
+// section is a section header.
 type section struct {
-	name, kind, link uint32
-	offset, size     uint64
+	name, kind     uint32
+	flags, address uint64
+	offset, size   uint64
+	link, info     uint32
+	align, entry   uint64
 }
 
 // sections adds up the sizes of what strip removes. It sets no error.
@@ -86,7 +89,15 @@ func gaps(held []extent, size uint64) int64 {
 }
 
 func (r *reader) section(at uint64) section {
-	return section{r.u32(at), r.u32(at + 4), r.u32(at + r.pick(40, 24)), r.word(at + r.pick(24, 16)), r.word(at + r.pick(32, 20))}
+	b, u32, u64 := r.bytes(at, r.pick(64, 40)), r.order.Uint32, r.order.Uint64
+	switch {
+	case b == nil:
+		return section{}
+	case r.wide:
+		return section{u32(b), u32(b[4:]), u64(b[8:]), u64(b[16:]), u64(b[24:]), u64(b[32:]), u32(b[40:]), u32(b[44:]), u64(b[48:]), u64(b[56:])}
+	}
+	word := func(at int) uint64 { return uint64(u32(b[at:])) }
+	return section{u32(b), u32(b[4:]), word(8), word(12), word(16), word(20), u32(b[24:]), u32(b[28:]), word(32), word(36)}
 }
 
 // sectionName reads no more of a section's name than isDebug looks at.

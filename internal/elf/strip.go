@@ -57,13 +57,9 @@ func unstripped(format string, args ...any) error {
 	return whittle.ErrUnsupported.Errorf("stripping an ELF file: "+format, args...)
 }
 
-// header is a section header, with all of its fields.
+// header is a section header and what it says.
 type header struct {
-	name, kind          uint32
-	flags, address      uint64
-	offset, size        uint64
-	link, info          uint32
-	align, entry        uint64
+	section
 	text                string // of the name
 	allocated, occupies bool
 }
@@ -116,9 +112,7 @@ func (s *stripper) read() error {
 
 func (s *stripper) header(at uint64) (h header, err error) {
 	r := s.reader
-	h = header{name: r.u32(at), kind: r.u32(at + 4), flags: r.word(at + 8), address: r.word(at + r.pick(16, 12)),
-		offset: r.word(at + r.pick(24, 16)), size: r.word(at + r.pick(32, 20)), link: r.u32(at + r.pick(40, 24)), info: r.u32(at + r.pick(44, 28)),
-		align: r.word(at + r.pick(48, 32)), entry: r.word(at + r.pick(56, 36))}
+	h = header{section: r.section(at)}
 	h.allocated = h.flags&uint64(stdelf.SHF_ALLOC) != 0
 	h.occupies = stdelf.SectionType(h.kind) != stdelf.SHT_NOBITS && stdelf.SectionType(h.kind) != stdelf.SHT_NULL && h.size > 0
 	if h.occupies {
@@ -220,7 +214,7 @@ func (s *stripper) refers() error {
 		}
 		s.number[i] = next
 		next++
-		for _, to := range []uint32{h.link, h.section()} {
+		for _, to := range []uint32{h.link, h.about()} {
 			if uint64(to) >= uint64(len(s.all)) {
 				return corrupt("section %d refers to one that is not there", i)
 			}
@@ -235,8 +229,8 @@ func (s *stripper) refers() error {
 	return nil
 }
 
-// section is the number of a section that sh_info has, 0 if it is something else.
-func (h header) section() uint32 {
+// about is the number of a section that sh_info has, 0 if it is something else.
+func (h header) about() uint32 {
 	kind := stdelf.SectionType(h.kind)
 	if h.flags&uint64(stdelf.SHF_INFO_LINK) != 0 || kind == stdelf.SHT_REL || kind == stdelf.SHT_RELA { //nolint:misspell // the name in the ABI
 		return h.info
@@ -267,7 +261,7 @@ func (s *stripper) write() ([]byte, error) {
 			h.offset = s.mapped // it has no bytes: it may be anywhere
 		}
 		h.link = s.number[h.link]
-		if to := h.section(); to != 0 {
+		if to := h.about(); to != 0 {
 			h.info = s.number[to]
 		}
 		table = s.appendHeader(table, h)
