@@ -55,7 +55,7 @@ func (a *app) inspectCommand() *cobra.Command {
 				return err
 			}
 			frugal()
-			shown := inspectResult{rows: rows, base: all || base, dockerfile: file}
+			shown := inspectResult{image: args[0], dockerfile: file, options: o, rows: rows, base: all || base, asked: base}
 			if out.Wants(output.HTML) {
 				if shown.model, err = audit.View(cmd.Context(), env, args[0], audit.AdviseOptions{InspectOptions: o}); err != nil {
 					return err
@@ -64,11 +64,11 @@ func (a *app) inspectCommand() *cobra.Command {
 			if target != "" {
 				a.printer.Options = append(a.printer.Options, "--target="+target)
 			}
-			o.By, o.Duplicates = by, duplicates
 			if out.Only(output.HTML) {
 				return out.Write(shown)
 			}
-			return a.printInspection(cmd.Context(), env, args[0], o, shown, base, &keep, out)
+			shown.options.By, shown.options.Duplicates = by, duplicates
+			return a.printInspection(cmd.Context(), env, shown, &keep, out)
 		},
 	}
 	out = output.New(&a.printer, cmd, inspectForms(a)...)
@@ -83,32 +83,32 @@ func (a *app) inspectCommand() *cobra.Command {
 	return cmd
 }
 
-// printInspection inspects an image and prints that, from the cache if it can; base is --base.
-func (a *app) printInspection(ctx context.Context, env *host.Env, name string, o audit.InspectOptions, shown inspectResult, base bool, keep *timeline.Recording, out *output.Output[inspectResult]) error {
-	if as, printed, ok := out.Alone(shown.rows, shown.base); ok && !keep.On && !base {
-		return out.Print(audit.InspectPrinted(ctx, env, name, o, as, func(in *whittle.Inspection) ([]byte, error) {
+// printInspection inspects an image and prints that, from the cache if it can.
+func (a *app) printInspection(ctx context.Context, env *host.Env, shown inspectResult, keep *timeline.Recording, out *output.Output[inspectResult]) (err error) {
+	if as, printed, ok := out.Alone(shown.rows, shown.base); ok && !keep.On && !shown.asked {
+		return out.Print(audit.InspectPrinted(ctx, env, shown.image, shown.options, as, func(in *whittle.Inspection) ([]byte, error) {
 			shown.in = in
 			return printed(shown)
 		}))
 	}
-	in, err := keep.Inspect(ctx, env, name, o)
-	if err != nil {
+	if shown.in, err = keep.Inspect(ctx, env, shown.image, shown.options); err != nil {
 		return err
 	}
-	if base && !slices.ContainsFunc(in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
+	if shown.asked && !slices.ContainsFunc(shown.in.Layers, func(l whittle.LayerRow) bool { return l.Origin != nil }) {
 		a.printer.Note("--base has no effect, as it is not known which layers are the base image's: --file names the Dockerfile")
 	}
-	shown.in = in
 	return a.save(ctx, keep, out.Write(shown))
 }
 
-// inspectResult is an inspection and how it is shown; the model is for HTML alone.
+// inspectResult is an inspection and how it is shown; the model is for HTML alone. asked is
+// --base, base says that each layer of the base image is shown.
 type inspectResult struct {
-	in         *whittle.Inspection
-	model      *view.Model
-	rows       int
-	base       bool
-	dockerfile string
+	image, dockerfile string
+	options           audit.InspectOptions
+	in                *whittle.Inspection
+	model             *view.Model
+	rows              int
+	base, asked       bool
 }
 
 func inspectForms(a *app) []output.Form[inspectResult] {
