@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"whittle.dev/whittle/internal/dockerfile"
+	"whittle.dev/whittle/internal/subsequence"
 )
 
 // instructions are all of a Dockerfile, in its order, FROM and what is before it included.
@@ -66,52 +67,11 @@ func differences(before, after []*dockerfile.Instruction) (gaps []gap) {
 	return gaps
 }
 
-// same are the positions of the instructions of two lists that are the same: a longest
-// common subsequence, behind what both begin with.
+// same are the positions of the instructions of two lists that are the same.
 func same(a, b []*dockerfile.Instruction) iter.Seq2[int, int] {
-	start := 0
-	for start < min(len(a), len(b)) && a[start].Text() == b[start].Text() {
-		start++
-	}
-	x, y := texts(a[start:]), texts(b[start:])
-	if len(x)*len(y) > maxCells {
-		x = nil // what is so different is not compared
-	}
-	length := make([][]int, len(x)+1)
-	for i := range length {
-		length[i] = make([]int, len(y)+1)
-	}
-	for i := len(x) - 1; i >= 0; i-- {
-		for j := len(y) - 1; j >= 0; j-- {
-			if length[i][j] = max(length[i+1][j], length[i][j+1]); x[i] == y[j] {
-				length[i][j] = length[i+1][j+1] + 1
-			}
-		}
-	}
-	return func(yield func(int, int) bool) {
-		for i := range start {
-			if !yield(i, i) {
-				return
-			}
-		}
-		for i, j := 0, 0; i < len(x) && j < len(y); {
-			switch {
-			case x[i] == y[j]:
-				if !yield(start+i, start+j) {
-					return
-				}
-				i, j = i+1, j+1
-			case length[i+1][j] >= length[i][j+1]:
-				i++
-			default:
-				j++
-			}
-		}
-	}
+	x, y := texts(a), texts(b)
+	return subsequence.Longest(len(x), len(y), func(i, j int) bool { return x[i] == y[j] })
 }
-
-// maxCells bounds the table of a comparison.
-const maxCells = 4_000_000
 
 func texts(all []*dockerfile.Instruction) []string {
 	out := make([]string, len(all))

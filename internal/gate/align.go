@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"whittle.dev/whittle"
+	"whittle.dev/whittle/internal/subsequence"
 )
 
 // maxAligned bounds the steps that are aligned; images have at most 127 layers.
@@ -24,33 +25,11 @@ func align(before, now []whittle.BaselineStep) []int {
 	same := func(i, j int) bool {
 		return before[i].DiffID == now[j].DiffID || before[i].Text == now[j].Text && before[i].Base == now[j].Base
 	}
-	// length[i][j] is that of the longest common subsequence of before[i:] and now[j:].
-	length := make([][]int, len(before)+1)
-	for i := range length {
-		length[i] = make([]int, len(now)+1)
-	}
-	for i := len(before) - 1; i >= 0; i-- {
-		for j := len(now) - 1; j >= 0; j-- {
-			length[i][j] = max(length[i+1][j], length[i][j+1])
-			if same(i, j) {
-				length[i][j] = max(length[i][j], length[i+1][j+1]+1)
-			}
-		}
-	}
-	i, j := 0, 0
 	from, to := 0, 0 // the first steps of the gap
-	for i < len(before) && j < len(now) {
-		switch {
-		case same(i, j) && length[i][j] == length[i+1][j+1]+1:
-			pairGap(before, now, pair, from, i, to, j)
-			pair[j] = i
-			i, j = i+1, j+1
-			from, to = i, j
-		case length[i+1][j] >= length[i][j+1]:
-			i++
-		default:
-			j++
-		}
+	for i, j := range subsequence.Longest(len(before), len(now), same) {
+		pairGap(before, now, pair, from, i, to, j)
+		pair[j] = i
+		from, to = i+1, j+1
 	}
 	pairGap(before, now, pair, from, len(before), to, len(now))
 	return pair
