@@ -100,16 +100,6 @@ func (a *ahead) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fillBuffer reads until p is full.
-func (a *ahead) fillBuffer(p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
-		var m int
-		m, err = a.Read(p[n:])
-		n += m
-	}
-	return n, err
-}
-
 // turn waits for the next output.
 func (a *ahead) turn() error {
 	if a.failed {
@@ -176,19 +166,12 @@ func (a *ahead) part() *part {
 func (a *ahead) read() (n, size int) {
 	p := a.next
 	for want := a.sizes.part; ; want = min(len(p.buf)+a.sizes.part, a.sizes.maxPart) {
-		p.buf = p.in
-		for idle := 0; len(p.buf) < want && a.srcErr == nil; {
-			p.buf = slices.Grow(p.buf, want-len(p.buf))
-			n, err := a.src.Read(p.buf[len(p.buf):want])
-			p.buf = p.buf[:len(p.buf)+n]
-			a.srcErr = err
-			if idle++; n > 0 {
-				idle = 0
-			} else if idle > 100 && err == nil {
-				a.srcErr = io.ErrNoProgress
-			}
+		if have := len(p.in); have < want && a.srcErr == nil {
+			p.in = slices.Grow(p.in, want-have)
+			n, a.srcErr = fillBuffer(a.src, p.in[have:want])
+			p.in = p.in[:have+n]
 		}
-		p.in = p.buf
+		p.buf = p.in
 		if len(p.in) == 0 {
 			return 0, 0
 		}

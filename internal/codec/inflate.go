@@ -51,18 +51,6 @@ const (
 	outMargin = 4 + 258 + 24
 )
 
-// Buffer is what a [Filler] fills: room for the window, and for the data behind it.
-type Buffer [outSize]byte
-
-// Filler is implemented by decoders that can decode into memory of the caller, which saves a
-// copy.
-type Filler interface {
-	// Fill decodes until buf is full. The data is a part of it, and may come with an error,
-	// which is io.EOF at the end. The next call reads the data again: buf must not be
-	// changed before that has returned. One stream is either read or filled from.
-	Fill(buf *Buffer) (data []byte, err error)
-}
-
 var errDeflate = errors.New("invalid DEFLATE data")
 
 // newInflater reads from src, possibly beyond the end of the data.

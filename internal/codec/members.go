@@ -78,7 +78,7 @@ func (m *members) Fill(buf *Buffer) (data []byte, err error) {
 			data, err = m.serial.Fill(buf)
 		} else {
 			var n int
-			n, err = m.ahead.fillBuffer(buf[:])
+			n, err = fillBuffer(&m.ahead, buf[:])
 			data = buf[:n]
 		}
 		m.err = m.change(err)

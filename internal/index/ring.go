@@ -10,10 +10,7 @@ import (
 	"whittle.dev/whittle/internal/index/sha256parts"
 )
 
-const (
-	chunkSize  = 256 << 10
-	ringChunks = 8
-)
+const ringChunks = 8
 
 // chunk is a buffer of the ring. It returns to the free list when all its holders
 // have released it.
@@ -55,10 +52,7 @@ func (r *ring) fill(src io.Reader, hashed bool) {
 	defer close(r.stopped)
 	defer close(r.ready)
 	defer close(r.hashing)
-	filler, ok := src.(codec.Filler)
-	if !ok {
-		filler = filled{src}
-	}
+	filler := codec.NewFiller(src)
 	var last *chunk // the filler may still read it
 	for {
 		var c *chunk
@@ -93,30 +87,6 @@ func (r *ring) fill(src io.Reader, hashed bool) {
 			return
 		}
 	}
-}
-
-// filled is a reader as a filler.
-type filled struct{ io.Reader }
-
-func (f filled) Fill(buf *codec.Buffer) ([]byte, error) {
-	n, err := fillBuffer(f.Reader, buf[:chunkSize])
-	return buf[:n], err
-}
-
-// fillBuffer reads until the buffer is full or the source fails; io.EOF is an
-// error like any other.
-func fillBuffer(src io.Reader, buf []byte) (n int, err error) {
-	for idle := 0; n < len(buf) && err == nil; {
-		var m int
-		m, err = src.Read(buf[n:])
-		n += m
-		if m > 0 {
-			idle = 0
-		} else if idle++; idle > 100 && err == nil {
-			err = io.ErrNoProgress
-		}
-	}
-	return n, err
 }
 
 func (r *ring) hash(sum hash.Hash) {

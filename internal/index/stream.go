@@ -15,6 +15,9 @@ import (
 	"whittle.dev/whittle/internal/index/sha256parts"
 )
 
+// step is how many uncompressed bytes are read before they are counted.
+const step = 256 << 10
+
 // stream is the uncompressed tar of a layer. One goroutine reads the stored bytes
 // (and the layer's reader verifies their digest), a second decompresses, and a
 // third hashes for the diff ID. So its reader only waits for the decompressor.
@@ -118,7 +121,7 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 	}
 	// In steps, so that the limits and the progress count what is skipped.
 	for offset > 0 && s.err == nil {
-		n, err := s.tar.skip(min(offset, chunkSize), s.parts)
+		n, err := s.tar.skip(min(offset, step), s.parts)
 		offset -= n
 		if err := s.advance(n, err); err != nil && !errors.Is(err, io.EOF) {
 			return -1, err
@@ -131,7 +134,7 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 func (s *stream) advance(n int64, err error) error {
 	before := s.pos
 	s.pos += n
-	if before/chunkSize != s.pos/chunkSize {
+	if before/step != s.pos/step {
 		if err := s.charge(); err != nil {
 			s.err = err
 			return err
