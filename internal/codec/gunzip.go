@@ -15,6 +15,9 @@ type gunzip struct {
 	err      error
 	// after goes on after a member. It is nil if the next one is read.
 	after func() error
+
+	buf  *Buffer // nil until Read is called
+	rest []byte  // of buf, not read yet
 }
 
 var errGzip = errors.New("invalid gzip data")
@@ -27,35 +30,32 @@ func newGunzip(src io.Reader) (*gunzip, error) {
 
 // Read implements io.Reader.
 func (g *gunzip) Read(p []byte) (int, error) {
-	for g.err == nil {
-		n, err := g.inflater.Read(p)
-		if n > 0 {
-			g.add(p[:n])
-			return n, nil
+	for len(g.rest) == 0 {
+		if g.err != nil {
+			return 0, g.err
 		}
-		g.next(err)
+		if g.buf == nil {
+			g.buf = new(Buffer)
+		}
+		g.rest, _ = g.Fill(g.buf) // the error follows what it came with
 	}
-	return 0, g.err
+	n := copy(p, g.rest)
+	g.rest = g.rest[n:]
+	return n, nil
 }
 
 // Fill implements Filler.
 func (g *gunzip) Fill(buf *Buffer) ([]byte, error) {
 	f := g.inflater
 	f.moveTo(buf)
-	start := f.read
+	start := f.top
 	for g.err == nil && f.room() {
-		f.decode()
-		g.add(buf[f.read:f.top])
-		f.read = f.top
+		data := f.decode()
+		g.crc = crc32.Update(g.crc, crc32.IEEETable, data)
+		g.size += uint32(len(data))
 		g.next(f.err)
 	}
 	return buf[start:f.top], g.err
-}
-
-// add counts what was decoded of a member.
-func (g *gunzip) add(data []byte) {
-	g.crc = crc32.Update(g.crc, crc32.IEEETable, data)
-	g.size += uint32(len(data))
 }
 
 // next goes on after the inflater's error: io.EOF at the end of a member.

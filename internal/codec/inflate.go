@@ -22,10 +22,9 @@ type inflater struct {
 	bits     uint64
 	count    uint // number of valid bits; more may be loaded above
 
-	// out[low:top] is the output that matches may refer to, of which
-	// out[read:] is not read yet.
-	out            *Buffer
-	low, read, top int
+	// out[low:top] is the output that matches may refer to.
+	out      *Buffer
+	low, top int
 
 	state  func(*inflater) error
 	stored int // bytes left of a stored block
@@ -65,37 +64,22 @@ func (f *inflater) reset() {
 	f.state, f.last, f.err = (*inflater).header, false, nil
 }
 
-// Read implements io.Reader; it returns io.EOF at the end of the stream.
-func (f *inflater) Read(p []byte) (int, error) {
-	for f.read == f.top {
-		if f.err != nil {
-			return 0, f.err
-		}
-		if f.out == nil {
-			f.out = new(Buffer)
-		}
-		f.moveTo(f.out)
-		f.decode()
-	}
-	n := copy(p, f.out[f.read:f.top])
-	f.read += n
-	return n, nil
-}
-
 // moveTo goes on in another buffer, which may be the same, with the window at its start.
 func (f *inflater) moveTo(out *Buffer) {
 	n := 0
 	if f.out != nil {
 		n = copy(out[:], f.out[max(f.low, f.top-windowSize):f.top])
 	}
-	f.out, f.low, f.read, f.top = out, 0, n, n
+	f.out, f.low, f.top = out, 0, n
 }
 
-// decode goes on until the buffer is full, or the stream ends.
-func (f *inflater) decode() {
+// decode goes on until the buffer is full, or the stream ends. It gives what it decoded.
+func (f *inflater) decode() []byte {
+	start := f.top
 	for f.err == nil && f.room() {
 		f.err = f.state(f)
 	}
+	return f.out[start:f.top]
 }
 
 // room says whether there is some in the buffer.

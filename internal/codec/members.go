@@ -135,7 +135,7 @@ func (g *gunzip) restart(src io.Reader) error {
 	f := g.inflater
 	f.src, f.pos, f.end, f.ended = src, 0, 0, false
 	f.bits, f.count = 0, 0
-	f.low, f.read, f.top = 0, 0, 0
+	f.low, f.top = 0, 0
 	g.err = nil
 	return g.member()
 }
