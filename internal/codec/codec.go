@@ -58,40 +58,36 @@ func Of(magic []byte) Codec {
 const window = 128 << 20
 
 // Decompress chooses the decoder for src. The release function frees the decoder, and waits
-// for what it still decodes; it does not close src.
+// for what it still decodes; it may be called again, and does not close src.
 func Decompress(src *bufio.Reader) (r io.Reader, release func(), err error) {
 	magic, err := src.Peek(MagicSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
 	}
 	none := func() {}
-	switch Of(magic) {
-	case Gzip:
-		r, err := newMembers(src)
-		if err != nil {
-			return nil, nil, Error(err)
-		}
-		return r, sync.OnceFunc(r.Close), nil
-	case Zstd:
-		if cores() == 1 {
-			r, err := newDecoder(src)
-			if err != nil {
-				return nil, nil, Error(err)
-			}
-			return r, r.Close, nil
-		}
-		r, err := newZframes(src)
-		if err != nil {
-			return nil, nil, Error(err)
-		}
-		return r, r.Close, nil
-	case Bzip2:
+	var d interface {
+		io.Reader
+		Close()
+	}
+	switch c := Of(magic); {
+	case c == Gzip:
+		d, err = newMembers(src)
+	case c == Zstd && cores() == 1:
+		d, err = newDecoder(src)
+	case c == Zstd:
+		d, err = newZframes(src)
+	case c == Bzip2:
 		return bzip2.NewReader(src), none, nil
-	case XZ:
+	case c == XZ:
 		r, err := xz.NewReader(src, window)
 		return r, none, Error(err)
+	default:
+		return src, none, nil
 	}
-	return src, none, nil
+	if err != nil {
+		return nil, nil, Error(err)
+	}
+	return d, sync.OnceFunc(d.Close), nil
 }
 
 // Error classifies the error of a decoder about bytes that could be read.
