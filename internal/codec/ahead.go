@@ -54,11 +54,17 @@ type splitter interface {
 	// decode decodes p.in, all of it or up to where p.in is afterwards, into p.out. It is
 	// called by several goroutines, each for another part.
 	decode(p *part)
+	// goBack begins to decode src, which does not begin with a part, by a serial decoder.
+	goBack(src *rest) (io.Reader, error)
+	// goOn says whether err is that of a serial decoder where parts may follow, and gives what
+	// was read and not decoded.
+	goOn(err error) (stored []byte, ok bool)
 }
 
-// ahead decodes the parts of a stream on several cores, each before its turn. What it gives
-// is the same as if they were decoded one after another: a part counts only if all those
-// before it ended where it begins. No goroutine that decodes a part reads src.
+// ahead decodes the parts of a stream on several cores, each before its turn, and what is no
+// part by a serial decoder. What it gives is the same as if that decoded all: a part counts
+// only if all those before it ended where it begins. No goroutine that decodes a part reads
+// src.
 type ahead struct {
 	splitter
 	sizes   sizes
@@ -73,6 +79,8 @@ type ahead struct {
 	failed  bool     // whether decoding queue[0] failed
 	gained  int      // stored bytes of the parts that were read
 	running sync.WaitGroup
+	current io.Reader // parts of this, or a serial decoder
+	err     error
 }
 
 // errSerial says that what comes next, rest, has to be decoded by a serial decoder: its size,
@@ -82,12 +90,47 @@ var errSerial = errors.New("what comes next is no part")
 // cores is the number of cores that decode a stream.
 func cores() int { return min(runtime.GOMAXPROCS(0), maxCores) }
 
-func newAhead(src io.Reader, s splitter) ahead {
-	return ahead{splitter: s, sizes: usual, src: src, most: cores() + 1, next: &part{}}
+func newAhead(src io.Reader, s splitter) *ahead {
+	a := &ahead{splitter: s, sizes: usual, src: src, most: cores() + 1, next: &part{}}
+	a.current = parts{a}
+	return a
 }
 
-// Read implements io.Reader. After errSerial it goes on once resume was called.
-func (a *ahead) Read(p []byte) (int, error) {
+// Read implements io.Reader.
+func (a *ahead) Read(p []byte) (n int, err error) {
+	for n == 0 && a.err == nil && len(p) > 0 {
+		n, err = a.current.Read(p)
+		a.err = a.change(err)
+	}
+	return n, a.err
+}
+
+// Fill implements Filler.
+func (a *ahead) Fill(buf *Buffer) (data []byte, err error) {
+	for len(data) == 0 && a.err == nil {
+		data, err = NewFiller(a.current).Fill(buf)
+		a.err = a.change(err)
+	}
+	return data, a.err
+}
+
+// change goes on in the other way if the error asks for it.
+func (a *ahead) change(err error) error {
+	if errors.Is(err, errSerial) {
+		a.current, err = a.goBack(a.rest())
+	} else if stored, ok := a.goOn(err); ok {
+		a.resume(stored)
+		return nil
+	}
+	return err
+}
+
+// parts reads the parts of a stream, until errSerial.
+type parts struct{ of *ahead }
+
+// Read implements io.Reader.
+func (r parts) Read(p []byte) (int, error) {
+	a := r.of
 	for len(a.out) == 0 {
 		if err := a.turn(); err != nil {
 			return 0, err
@@ -203,7 +246,7 @@ func (a *ahead) resume(stored []byte) {
 		p.done = nil
 		a.free = append(a.free, p)
 	}
-	a.queue, a.decoded, a.failed = a.queue[:0], 0, false
+	a.queue, a.decoded, a.failed, a.current = a.queue[:0], 0, false, parts{a}
 	// stored may be of next itself.
 	a.next.buf = append(a.next.buf[:0], stored...)
 	a.next.in = a.next.buf

@@ -15,11 +15,9 @@ import (
 // last member in it ends at its end, with the right sums. Otherwise it is decoded
 // again, one member after another.
 type members struct {
-	ahead
-	serial *gunzip
-	rest   *rest // what serial reads, nil for the source alone
-	inTurn bool  // whether serial is decoding
-	err    error
+	*ahead
+	gunzip *gunzip // decodes one member after another
+	rest   *rest   // what gunzip reads, nil for the source alone
 
 	// Of the next part: how far it was searched, the last place where it can end, and
 	// about how many bytes are decoded up to there.
@@ -45,9 +43,10 @@ func newMembers(src io.Reader) (*members, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &members{serial: g, inTurn: true}
+	m := &members{gunzip: g}
 	g.after = m.memberEnd
 	m.ahead = newAhead(src, m)
+	m.current = g
 	reading.Add(1)
 	return m, nil
 }
@@ -58,76 +57,42 @@ func (m *members) Close() {
 	reading.Add(-1)
 }
 
-// Read implements io.Reader.
-func (m *members) Read(p []byte) (n int, err error) {
-	for n == 0 && m.err == nil && len(p) > 0 {
-		if m.inTurn {
-			n, err = m.serial.Read(p)
-		} else {
-			n, err = m.ahead.Read(p)
-		}
-		m.err = m.change(err)
-	}
-	return n, m.err
-}
-
-// Fill implements Filler.
-func (m *members) Fill(buf *Buffer) (data []byte, err error) {
-	for len(data) == 0 && m.err == nil {
-		if m.inTurn {
-			data, err = m.serial.Fill(buf)
-		} else {
-			var n int
-			n, err = fillBuffer(&m.ahead, buf[:])
-			data = buf[:n]
-		}
-		m.err = m.change(err)
-	}
-	return data, m.err
-}
-
 // errAhead says that the next members are decoded ahead.
 var errAhead = errors.New("more members are decoded ahead")
 
 // memberEnd chooses how to go on after a member.
 func (m *members) memberEnd() error {
-	f := m.serial.inflater
+	f := m.gunzip.inflater
 	f.align()
 	if err := f.refill(); err != nil {
 		return err
 	}
 	if f.ended || m.rest != nil && len(m.rest.kept) > 0 || m.lost > maxLost+m.gained/8 || coresBusy() {
-		return m.serial.member()
+		return m.gunzip.member()
 	}
 	return errAhead
 }
 
-// change goes on in the other way if the error asks for it.
-func (m *members) change(err error) error {
-	switch {
-	case errors.Is(err, errAhead):
-		f := m.serial.inflater
-		m.resume(f.in[f.pos:f.end])
-		m.searched, m.end, m.size = 0, 0, 0
-		m.inTurn = false
-		return nil
-	case errors.Is(err, errSerial):
-		return m.goBack()
+// goOn implements splitter.
+func (m *members) goOn(err error) (stored []byte, ok bool) {
+	if !errors.Is(err, errAhead) {
+		return nil, false
 	}
-	return err
+	m.searched, m.end, m.size = 0, 0, 0
+	f := m.gunzip.inflater
+	return f.in[f.pos:f.end], true
 }
 
-// goBack decodes one member after another from where the parts are not what they seemed.
-func (m *members) goBack() error {
+// goBack implements splitter.
+func (m *members) goBack(src *rest) (io.Reader, error) {
 	for _, p := range m.queue {
 		m.lost += p.stored
 	}
 	if len(m.queue) == 0 && !coresBusy() {
 		m.lost += m.sizes.part / 8 // for reading and searching
 	}
-	m.rest = m.ahead.rest()
-	m.inTurn = true
-	return m.serial.restart(m.rest)
+	m.rest = src
+	return m.gunzip, m.gunzip.restart(src)
 }
 
 // restart reads the header of a member of another source.

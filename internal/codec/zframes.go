@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"io"
 	"slices"
 
@@ -15,12 +14,11 @@ import (
 // ends is known from the headers of its blocks (RFC 8878, section 3.1.1). A large frame, and
 // everything from an error on, is left to the streaming decoder.
 type zframes struct {
-	ahead
+	*ahead
 	decoder *zstd.Decoder // of parts
 	stream  *zstd.Decoder // of large frames, nil until there was one
 	one     *oneFrame     // what stream reads, nil while parts are read
 	begun   bool          // whether the first frame has ended
-	err     error
 }
 
 func newDecoder(r io.Reader, options ...zstd.DOption) (*zstd.Decoder, error) {
@@ -47,34 +45,25 @@ func (z *zframes) Close() {
 	}
 }
 
-// Read implements io.Reader.
-func (z *zframes) Read(p []byte) (n int, err error) {
-	for n == 0 && z.err == nil && len(p) > 0 {
-		if z.one == nil {
-			n, err = z.ahead.Read(p)
-			if errors.Is(err, errSerial) {
-				err = z.goBack()
-			}
-		} else {
-			n, err = z.stream.Read(p)
-			if err == io.EOF && z.one.ended { //nolint:errorlint // of a reader
-				z.resume(z.one.src.left())
-				z.one, z.begun, err = nil, true, nil
-			}
-		}
-		z.err = err
-	}
-	return n, z.err
-}
-
-// goBack decodes a frame, or everything if a part is not what it seemed.
-func (z *zframes) goBack() (err error) {
-	z.one = &oneFrame{src: z.ahead.rest(), all: z.failed, least: int64(z.sizes.part)}
+// goBack implements splitter: it decodes a frame, or everything if a part is not what it seemed.
+func (z *zframes) goBack(src *rest) (_ io.Reader, err error) {
+	z.one = &oneFrame{src: src, all: z.failed, least: int64(z.sizes.part)}
 	if z.stream == nil {
 		z.stream, err = newDecoder(z.one)
-		return err
+	} else {
+		err = z.stream.Reset(z.one)
 	}
-	return z.stream.Reset(z.one)
+	return z.stream, err
+}
+
+// goOn implements splitter.
+func (z *zframes) goOn(err error) (stored []byte, ok bool) {
+	if err != io.EOF || z.one == nil || !z.one.ended { //nolint:errorlint // of a reader
+		return nil, false
+	}
+	stored = z.one.src.left()
+	z.one, z.begun = nil, true
+	return stored, true
 }
 
 // pause implements splitter: never, as parts take less processor time than the streaming decoder
