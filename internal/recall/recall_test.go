@@ -3,6 +3,9 @@ package recall
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"whittle.dev/whittle"
@@ -189,6 +192,31 @@ func TestNames(t *testing.T) {
 			if err != nil || string(b) != want {
 				t.Errorf("%q, %v; want %q", b, err, want)
 			}
+		}
+	}
+}
+
+// TestLooksOnce: what is printed and the result below it are looked up by one look at the folders.
+func TestLooksOnce(t *testing.T) {
+	cache, err := index.OpenCache(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := &host.Env{Program: "whittle"}
+	env.Index.Cache = cache
+	dir, looks := t.TempDir(), 0
+	if err := os.Mkdir(filepath.Join(dir, "src"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	of := Of{Verb: "test", Folders: []string{dir}, Aside: func(fs.FS, string) bool {
+		looks++
+		return false
+	}}
+	img := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
+	for _, want := range []int{1, 2} {
+		b, err := Printed("text", func(r *result) ([]byte, error) { return []byte(r.Name), nil })(t.Context(), env, img, of, func(*host.Env) (*result, error) { return &result{"made"}, nil })
+		if err != nil || string(b) != "made" || looks != want {
+			t.Errorf("%q after %d looks, want %d; %v", b, looks, want, err)
 		}
 	}
 }
