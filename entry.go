@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"unique"
 )
 
 // Kind is what an entry of a layer is.
@@ -45,12 +44,13 @@ type Entry struct {
 	// Link is a symlink's target as written, or a hard link's target as a
 	// path like Path.
 	Link string
-	// special has one pointer for equal values, so that entries are compared by ==.
-	special unique.Handle[Special]
+	// Special is what few entries have, nil for the others. It is not changed once it is set: entries
+	// may share it.
+	Special *Special
 	Kind    Kind
 	// Mode holds permission, setuid, setgid and sticky bits (07777).
 	Mode uint32
-	// UID and GID are the last 32 bits of what the tar has, which are all that Linux takes.
+	// UID and GID are the low 32 bits of what the tar has, which are all that Linux takes.
 	UID, GID uint32
 	// Size is the length of a regular file in bytes (of a sparse file, its
 	// logical length), 0 for everything else.
@@ -64,7 +64,7 @@ type Entry struct {
 	Content [32]byte
 }
 
-// Special is what few entries have.
+// Special is what few entries have. Kept apart, it takes 8 bytes of each of the others.
 type Special struct {
 	// Xattrs is a digest of the extended attributes' names and values in
 	// sorted order; empty where there are none.
@@ -73,20 +73,21 @@ type Special struct {
 	Major, Minor int64
 }
 
-// Special is what few entries have. It is kept apart from the others, which need 8 bytes for it.
-func (e *Entry) Special() (s Special) {
-	if e.special != (unique.Handle[Special]{}) {
-		s = e.special.Value()
+// Kept is s as an entry has it: nil if there is nothing in it.
+func (s Special) Kept() *Special {
+	if s == (Special{}) {
+		return nil
 	}
-	return s
+	kept := s // so that memory is only taken here
+	return &kept
 }
 
-// SetSpecial sets what Special gives.
-func (e *Entry) SetSpecial(s Special) {
-	e.special = unique.Handle[Special]{}
-	if s != (Special{}) {
-		e.special = unique.Make(s)
+// Value is the zero Special for nil.
+func (s *Special) Value() Special {
+	if s == nil {
+		return Special{}
 	}
+	return *s
 }
 
 // Index is what one layer holds, in the order of its tar. A path may occur

@@ -13,25 +13,21 @@ import (
 	"whittle.dev/whittle"
 )
 
-// TestEntrySpecial: what few entries have is compared by ==, costs the others 8 bytes, and can be
-// taken away again.
-func TestEntrySpecial(t *testing.T) {
-	attributes := whittle.DigestOf([]byte("user.k=v"))
-	special := whittle.Special{Xattrs: attributes, Major: 8, Minor: 1 << 40}
-	a, b := whittle.Entry{Path: "dev/sda"}, whittle.Entry{Path: "dev/sda"}
-	a.SetSpecial(special)
-	if a == b || a.Special() != special || b.Special() != (whittle.Special{}) {
-		t.Errorf("%+v and %+v", a.Special(), b.Special())
+// TestEntrySize: an image may have millions of entries.
+func TestEntrySize(t *testing.T) {
+	if size := unsafe.Sizeof(whittle.Entry{}); size > 112 {
+		t.Errorf("an entry takes %d bytes", size)
 	}
-	b.SetSpecial(whittle.Special{Xattrs: whittle.DigestOf([]byte("user.k=" + "v")), Major: 8, Minor: 1 << 40})
-	if a != b {
-		t.Error("two entries with the same attributes and numbers differ")
+}
+
+// TestSpecial: what few entries have takes no memory of the others.
+func TestSpecial(t *testing.T) {
+	if s := (whittle.Special{}).Kept(); s != nil || s.Value() != (whittle.Special{}) {
+		t.Errorf("nothing is kept as %+v", s)
 	}
-	if a.SetSpecial(whittle.Special{}); a == b || a != (whittle.Entry{Path: "dev/sda"}) {
-		t.Error("what was taken away is still there")
-	}
-	if size := unsafe.Sizeof(a); size > 112 {
-		t.Errorf("an entry takes %d bytes, and an image may have millions", size)
+	sda := whittle.Special{Xattrs: whittle.DigestOf([]byte("user.k=v")), Major: 8, Minor: 1 << 40}
+	if got := sda.Kept().Value(); got != sda {
+		t.Errorf("%+v, want %+v", got, sda)
 	}
 }
 

@@ -65,7 +65,7 @@ func (d *denial) String() string {
 func (a *access) gainsRights() bool {
 	for _, st := range a.starts {
 		for _, p := range st.Programs {
-			if _, e, ok := a.files.Stat(p); ok && (e.Mode&0o6000 != 0 || e.Special().Xattrs != "") {
+			if _, e, ok := a.files.Stat(p); ok && (e.Mode&0o6000 != 0 || e.Special.Value().Xattrs != "") {
 				return true
 			}
 		}
@@ -77,7 +77,7 @@ func (a *access) gainsRights() bool {
 // give it to himself, and an access control list, which is an extended
 // attribute, may give it.
 func (a *access) denied(e whittle.Entry, may func(whittle.Entry) bool) bool {
-	return int(e.UID) != a.trace.User.UID && e.Special().Xattrs == "" && !may(e)
+	return int(e.UID) != a.trace.User.UID && e.Special.Value().Xattrs == "" && !may(e)
 }
 
 // shut is the folder on the way to a path that the user may not enter, as the

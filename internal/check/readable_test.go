@@ -20,8 +20,7 @@ type owned struct {
 func (r owned) Lstat(p string) (whittle.Entry, error) {
 	e, err := r.Root.Lstat(p)
 	if o, ok := r.entries[p]; ok {
-		e.Mode, e.UID, e.GID = o.Mode, o.UID, o.GID
-		e.SetSpecial(o.Special())
+		e.Mode, e.UID, e.GID, e.Special = o.Mode, o.UID, o.GID, o.Special
 	}
 	return e, err
 }
@@ -32,8 +31,6 @@ func (r owned) Lstat(p string) (whittle.Entry, error) {
 func TestReadable(t *testing.T) {
 	private := whittle.Entry{Mode: 0o600}
 	shut := whittle.Entry{Mode: 0o700}
-	listed := shut
-	listed.SetSpecial(whittle.Special{Xattrs: "sha256:1"})
 	python := []string{"/usr/local/bin/python3.13", "main.py"}
 	tests := []struct {
 		name    string
@@ -59,7 +56,7 @@ func TestReadable(t *testing.T) {
 		{name: "the user's own file, which he may change", entries: map[string]whittle.Entry{"app/main.py": {Mode: 0o200, UID: 1000}}, verdict: whittle.Runs},
 		{name: "the group's", entries: map[string]whittle.Entry{"app": {Mode: 0o750, GID: 50}}, user: "1000:50", verdict: whittle.Runs},
 		{name: "another group's", entries: map[string]whittle.Entry{"app": {Mode: 0o750, GID: 51}}, user: "1000:50", verdict: whittle.Fails, want: []string{"main.py"}},
-		{name: "an access control list", entries: map[string]whittle.Entry{"app": listed}, verdict: whittle.Runs},
+		{name: "an access control list", entries: map[string]whittle.Entry{"app": {Mode: 0o700, Special: &whittle.Special{Xattrs: "sha256:1"}}}, verdict: whittle.Runs},
 		{name: "root", entries: map[string]whittle.Entry{"app": shut}, user: "root", verdict: whittle.Runs},
 		{name: "a program that gains rights", entries: map[string]whittle.Entry{"app": shut, "usr/local/bin/python3.13": {Mode: 0o4755}}, verdict: whittle.Runs},
 		{name: "a program in a private folder", cmd: []string{"serve"}, path: "/root/bin:/usr/local/bin", files: map[string]string{"root/bin/serve": "#!/usr/local/bin/python3.13\n"},

@@ -8,7 +8,7 @@ type Buffer [outSize]byte
 // Filler is implemented by decoders that can decode into memory of the caller, which saves a
 // copy.
 type Filler interface {
-	// Fill decodes until buf is full. The data is a part of it, and may come with an error,
+	// Fill decodes until buf is full, or less of it, but never nothing without an error. The data is a part of it, and may come with an error,
 	// which is io.EOF at the end. The next call reads the data again: buf must not be
 	// changed before that has returned. One stream is either read or filled from.
 	Fill(buf *Buffer) (data []byte, err error)

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"whittle.dev/whittle/internal/imagetest"
 )
 
@@ -38,8 +40,8 @@ func TestCacheOfOddFiles(t *testing.T) {
 			if err := put(name); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := Read(ctx, l, Options{Cache: cache}); err != nil || diff(want, got) != "" {
-				t.Errorf("%s is %s: %v\n%s", name, what, err, diff(want, got))
+			if got, err := Read(ctx, l, Options{Cache: cache}); err != nil || cmp.Diff(want, got) != "" {
+				t.Errorf("%s is %s: %v\n%s", name, what, err, cmp.Diff(want, got))
 			}
 			if what == "a folder" { // what is not of the cache's own kind is its owner's
 				if err := os.RemoveAll(name); err != nil {

@@ -80,7 +80,7 @@ func appendEntry(b []byte, e, prev *whittle.Entry) []byte {
 		}
 	}
 	set(hasContent, e.Content != [32]byte{})
-	special := e.Special()
+	special := e.Special.Value()
 	set(hasXattrs, special.Xattrs != "")
 	set(hasLink, e.Link != "")
 	set(hasDevice, special.Major != 0 || special.Minor != 0)
@@ -237,7 +237,7 @@ func (d *decoder) entry(e, prev *whittle.Entry) {
 	}
 	var special whittle.Special
 	if flags&hasXattrs != 0 {
-		special.Xattrs = whittle.Digest(d.bytes(d.length()))
+		special.Xattrs = whittle.Digest(d.texts.join("", d.bytes(d.length())))
 	}
 	if flags&hasLink != 0 {
 		e.Link = d.texts.join("", d.bytes(d.length()))
@@ -245,7 +245,9 @@ func (d *decoder) entry(e, prev *whittle.Entry) {
 	if flags&hasDevice != 0 {
 		special.Major, special.Minor = d.varint(), d.varint()
 	}
-	e.SetSpecial(special)
+	if e.Special = prev.Special; special != prev.Special.Value() { // all files of a layer may have the same attributes
+		e.Special = special.Kept()
+	}
 }
 
 // texts makes strings that share memory: one for each takes time to allocate, and to find when

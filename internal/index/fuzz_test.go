@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"whittle.dev/whittle"
 	"whittle.dev/whittle/internal/imagetest"
 )
@@ -66,7 +68,7 @@ func FuzzRead(f *testing.F) {
 		for i := range headers.Entries {
 			headers.Entries[i].Content = whole.Entries[i].Content
 		}
-		if d := diff(whole, headers); d != "" {
+		if d := cmp.Diff(whole, headers); d != "" {
 			t.Fatal(d)
 		}
 	})
@@ -111,7 +113,7 @@ func checkIndex(t *testing.T, idx *whittle.Index) {
 		t.Fatal(err)
 	}
 	got.Verified = idx.Verified // what is in a cache was verified
-	if d := diff(idx, got); d != "" || gotCost != cost {
+	if d := cmp.Diff(idx, got); d != "" || gotCost != cost {
 		t.Fatal(d, gotCost)
 	}
 }
@@ -148,7 +150,7 @@ func FuzzHeaders(f *testing.F) {
 			if err != nil {
 				return
 			}
-			if d := diff(relevant(want), relevant(got)); d != "" {
+			if d := cmp.Diff(relevant(want), relevant(got)); d != "" {
 				t.Fatalf("entry %d: %s", n, d)
 			}
 			if n%2 == 0 {
@@ -204,7 +206,7 @@ func FuzzCache(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := diff(idx, again); d != "" || cost != cost2 {
+		if d := cmp.Diff(idx, again); d != "" || cost != cost2 {
 			t.Fatal(d, cost, cost2)
 		}
 		if _, _, err := decode(bytes.Repeat(data, 2)); err == nil {
@@ -228,7 +230,7 @@ func FuzzZstd(f *testing.F) {
 		if err != nil || wantErr != nil {
 			return // a tar's end may be missing in one of them
 		}
-		if d := diff(want.Entries, got.Entries); d != "" {
+		if d := cmp.Diff(want.Entries, got.Entries); d != "" {
 			t.Error(d)
 		}
 	})

@@ -175,8 +175,9 @@ func complete(idx, old *whittle.Index, kept bool) *whittle.Index {
 
 // sameEntry compares entries apart from the digests of their contents.
 func sameEntry(a, b whittle.Entry) bool {
-	a.Content, b.Content = [32]byte{}, [32]byte{}
-	return a == b
+	same := a.Special.Value() == b.Special.Value()
+	a.Content, b.Content, a.Special, b.Special = [32]byte{}, [32]byte{}, nil, nil
+	return same && a == b
 }
 
 // keeps says whether an index with a selection has the contents that opts ask for.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +48,18 @@ func layer(t testing.TB, codec imagetest.Codec, notation string) *imagetest.Laye
 	return imagetest.NewLayer(t, codec, imagetest.Tar(t, notation))
 }
 
+// TestSpecialShared: files with the same attributes, one after the other, share their memory.
+func TestSpecialShared(t *testing.T) {
+	idx, err := Read(t.Context(), layer(t, imagetest.Gzip, "f a \"x\" x.user.k=v\nf b \"y\" x.user.k=v\nf c \"y\" x.user.k=w\nf d \"y\""), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := idx.Entries
+	if e[0].Special == nil || e[0].Special != e[1].Special || e[2].Special == nil || e[2].Special.Value() == e[1].Special.Value() || e[3].Special != nil {
+		t.Errorf("%+v", e)
+	}
+}
+
 // TestOwnerAsLinux: of an owner's number, Linux takes the last 32 bits.
 func TestOwnerAsLinux(t *testing.T) {
 	var buf bytes.Buffer
@@ -71,7 +82,8 @@ func TestRead(t *testing.T) {
 		{Path: "usr", Kind: whittle.Dir, Mode: 0o700, ModTime: mtime},
 		{Path: "usr/a", Kind: whittle.File, Mode: 0o644, Size: 100, UID: 7, GID: 8, ModTime: 12e9, Offset: 1024},
 		{Path: "usr/empty", Kind: whittle.File, Mode: 0o644, ModTime: mtime, Offset: 2048},
-		{Path: "usr/long-\xff", Kind: whittle.File, Mode: 0o644, Size: 6, ModTime: mtime, Offset: 3584},
+		{Path: "usr/long-\xff", Kind: whittle.File, Mode: 0o644, Size: 6, ModTime: mtime, Offset: 3584,
+			Special: &whittle.Special{Xattrs: xattrs(map[string]string{"SCHILY.xattr.user.k": "v", "other": "x"})}},
 		{Path: "usr/l", Kind: whittle.Symlink, Mode: 0o644, ModTime: mtime, Link: "../a"},
 		{Path: "usr/h", Kind: whittle.HardLink, Mode: 0o644, ModTime: mtime, Link: "usr/a"},
 		{Path: "usr/gone", Kind: whittle.Whiteout},
@@ -81,18 +93,11 @@ func TestRead(t *testing.T) {
 		// aufs's own files are what Docker's overlay2 makes of them.
 		{Path: ".wh..wh.plnk/1", Kind: whittle.File, Mode: 0o644, Size: 10, ModTime: mtime, Offset: 7680},
 		{Path: "usr/.wh.aufs", Kind: whittle.Whiteout},
-		{Path: "dev/null", Kind: whittle.CharDevice, Mode: 0o644, ModTime: mtime},
-		{Path: "dev/sda", Kind: whittle.BlockDevice, Mode: 0o644, ModTime: mtime},
+		{Path: "dev/null", Kind: whittle.CharDevice, Mode: 0o644, ModTime: mtime, Special: &whittle.Special{Major: 1, Minor: 3}},
+		{Path: "dev/sda", Kind: whittle.BlockDevice, Mode: 0o644, ModTime: mtime, Special: &whittle.Special{Major: 8}},
 		{Path: "run/p", Kind: whittle.FIFO, Mode: 0o644, ModTime: mtime},
 		{Path: ".dot/..x", Kind: whittle.File, Mode: 0o644, Size: 3, ModTime: mtime, Offset: 11264},
 		{Path: "big", Kind: whittle.File, Mode: 0o644, Size: 600000, ModTime: mtime, Offset: 12288},
-	}
-	for at, special := range map[string]whittle.Special{
-		"usr/long-\xff": {Xattrs: xattrs(map[string]string{"SCHILY.xattr.user.k": "v", "other": "x"})},
-		"dev/null":      {Major: 1, Minor: 3},
-		"dev/sda":       {Major: 8},
-	} {
-		want[slices.IndexFunc(want, func(e whittle.Entry) bool { return e.Path == at })].SetSpecial(special)
 	}
 	headers := make([]whittle.Entry, len(want))
 	copy(headers, want)
@@ -111,7 +116,7 @@ func TestRead(t *testing.T) {
 			if codec == imagetest.Plain && !opts.Hash {
 				wanted.Entries, wanted.Hashed, wanted.Verified = headers, false, opts.Verify
 			}
-			if d := diff(wanted, idx); d != "" {
+			if d := cmp.Diff(wanted, idx); d != "" {
 				t.Errorf("%s, %+v: %s", codec, opts, d)
 			}
 		}
@@ -412,7 +417,7 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := diff(first, again); d != "" {
+	if d := cmp.Diff(first, again); d != "" {
 		t.Error(d)
 	}
 	for name, stored := range map[string][]byte{"gone": nil, "cut": l.Stored[:len(l.Stored)-4], "of other members": append(bytes.Clone(l.Stored), l.Stored...)} {
@@ -430,7 +435,7 @@ func TestCache(t *testing.T) {
 	if _, _, ok := cache.Get(l.ID); ok {
 		t.Error("a damaged entry was found")
 	}
-	if again, err = Read(ctx, l, Options{Cache: cache}); err != nil || diff(first, again) != "" {
+	if again, err = Read(ctx, l, Options{Cache: cache}); err != nil || cmp.Diff(first, again) != "" {
 		t.Error("not rebuilt:", err)
 	}
 	if _, _, ok := cache.Get(l.ID); !ok {
@@ -519,7 +524,7 @@ func TestCacheTwice(t *testing.T) {
 				if err := cache.Put(idx, Cost{}); err != nil {
 					t.Error(err)
 				}
-				if got, _, ok := cache.Get(idx.DiffID); ok && diff(idx, got) != "" {
+				if got, _, ok := cache.Get(idx.DiffID); ok && cmp.Diff(idx, got) != "" {
 					t.Error("another index")
 				}
 			}

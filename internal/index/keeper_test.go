@@ -123,7 +123,7 @@ func TestNoDigests(t *testing.T) {
 					want.Entries[i].Content = [32]byte{}
 				}
 			}
-			if diff := diff(want, idx); diff != "" {
+			if diff := cmp.Diff(want, idx); diff != "" {
 				t.Errorf("%s: %s (-want +got):\n%s", order, pass, diff)
 			}
 		}

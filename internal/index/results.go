@@ -13,7 +13,7 @@ import (
 // maxResult is the largest result that the cache keeps, in bytes.
 const maxResult = 64 << 20
 
-// resultFile is the name of a result, as Cache.sealed reads it.
+// resultFile is the name of the file of a result, which Cache.seal writes.
 func resultFile(key whittle.Digest) string { return key.Hex() + resultSuffix }
 
 // Result gives a result that was kept under a key.

@@ -150,7 +150,6 @@ func (s *scanner) entry(h *tar.Header) (e whittle.Entry, counts bool, err error)
 	}
 	e.Mode, e.UID, e.GID, e.ModTime = uint32(h.Mode&0o7777), uint32(h.Uid), uint32(h.Gid), nanoseconds(h.ModTime)
 	if len(h.PAXRecords) > 0 {
-		e.SetSpecial(whittle.Special{Xattrs: xattrs(h.PAXRecords)})
 		e.Path = strings.Clone(e.Path) // otherwise it would keep the whole extended header in memory
 	}
 	if err := s.setKind(&e, h); err != nil {
@@ -215,10 +214,20 @@ func (s *scanner) setKind(e *whittle.Entry, h *tar.Header) (err error) {
 		e.Link = strings.Clone(e.Link)
 	case whittle.Symlink:
 		e.Link = strings.Clone(h.Linkname)
-	case whittle.CharDevice, whittle.BlockDevice:
-		e.SetSpecial(whittle.Special{Xattrs: e.Special().Xattrs, Major: h.Devmajor, Minor: h.Devminor})
 	}
+	e.Special = specialOf(e.Kind, h)
 	return nil
+}
+
+func specialOf(kind whittle.Kind, h *tar.Header) *whittle.Special {
+	var s whittle.Special
+	if len(h.PAXRecords) > 0 {
+		s.Xattrs = xattrs(h.PAXRecords)
+	}
+	if kind == whittle.CharDevice || kind == whittle.BlockDevice {
+		s.Major, s.Minor = h.Devmajor, h.Devminor
+	}
+	return s.Kept()
 }
 
 // sparse says whether the content is stored in pieces: such an entry has no

@@ -27,7 +27,7 @@ const maxStoredBlobs = 64
 // maxStoredBlobsFile bounds the list of blobs of one diff ID, in bytes.
 const maxStoredBlobsFile = 1 << 20
 
-// storedBlobsFile is the name of the list of blobs of one diff ID, as Cache.sealed reads it: a
+// storedBlobsFile is the name of the file of the blobs of one diff ID, which Cache.seal writes: a
 // line "DIGEST SIZE IDENTITY" for each.
 func storedBlobsFile(id whittle.Digest) string { return id.Hex() + seenSuffix }
 

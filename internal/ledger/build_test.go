@@ -55,7 +55,7 @@ func readTar(raw []byte) (*whittle.Index, error) {
 				special.Xattrs = whittle.DigestOf([]byte(k + "=" + v)) // one is enough here
 			}
 		}
-		e.SetSpecial(special)
+		e.Special = special.Kept()
 		if kind == whittle.HardLink {
 			if e.Link, err = whittle.CleanPath(h.Linkname); err != nil {
 				return nil, err

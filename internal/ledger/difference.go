@@ -163,7 +163,7 @@ func (d *Waste) countChange(below, above *whittle.Entry) {
 		return
 	}
 	mode, owner := below.Mode != above.Mode, below.UID != above.UID || below.GID != above.GID
-	time, xattrs := below.ModTime != above.ModTime, below.Special().Xattrs != above.Special().Xattrs
+	time, xattrs := below.ModTime != above.ModTime, below.Special.Value().Xattrs != above.Special.Value().Xattrs
 	switch {
 	case mode && !owner && !time && !xattrs:
 		d.Mode++

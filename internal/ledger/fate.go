@@ -78,7 +78,7 @@ func (b *builder) causeOf(l loss) (cause whittle.Cause, known bool) {
 		return whittle.Replaced, false
 	case old.Size > 0 && old.Content != by.Content:
 		return whittle.Replaced, true
-	case old.Mode == by.Mode && old.UID == by.UID && old.GID == by.GID && old.ModTime == by.ModTime && old.Special().Xattrs == by.Special().Xattrs:
+	case old.Mode == by.Mode && old.UID == by.UID && old.GID == by.GID && old.ModTime == by.ModTime && old.Special.Value().Xattrs == by.Special.Value().Xattrs:
 		return whittle.Identical, true
 	}
 	return whittle.Metadata, true

@@ -48,7 +48,7 @@ func (t *layerTree) put(i int, e *whittle.Entry) {
 		t.root.layer, t.root.entry = int32(t.n), int32(i)
 	case e.Kind == whittle.Whiteout:
 		t.putWhiteout(e, dir, base)
-	case e.Kind == whittle.CharDevice && e.Special().Major == 0 && e.Special().Minor == 0:
+	case e.Kind == whittle.CharDevice && e.Special.Value().Major == 0 && e.Special.Value().Minor == 0:
 		t.note(t.n, e.Path, deviceWhiteout)
 		if in, full := t.parent(e, dir, base, true); in != nil {
 			t.replace(in, base, t.whiteout(full))

@@ -276,7 +276,7 @@ func mixedFiles(idx *whittle.Index) (out [][]int) {
 		file[e.Path] = of
 		names[of] = append(names[of], i)
 		t := &idx.Entries[of]
-		mixed[of] = mixed[of] || e.Mode != t.Mode || e.UID != t.UID || e.GID != t.GID || e.ModTime != t.ModTime || e.Special().Xattrs != t.Special().Xattrs
+		mixed[of] = mixed[of] || e.Mode != t.Mode || e.UID != t.UID || e.GID != t.GID || e.ModTime != t.ModTime || e.Special.Value().Xattrs != t.Special.Value().Xattrs
 	}
 	for of := range idx.Entries {
 		if mixed[of] {

@@ -157,7 +157,7 @@ func recordOf(h *tar.Header, content io.Reader) (r record, err error) {
 	default:
 		return r, whittle.ErrUnsupported.Errorf("the tar entry type %q is not known", h.Typeflag)
 	}
-	r.SetSpecial(special)
+	r.Special = special.Kept()
 	return r, err
 }
 

@@ -96,7 +96,7 @@ func (t *Tree) record(i int) (r [len(fields)]string) {
 		return r
 	}
 	r[1] = letters[e.Kind]
-	r[2], r[3], r[4] = strconv.FormatUint(uint64(e.Mode), 8), strconv.Itoa(int(e.UID)), strconv.Itoa(int(e.GID))
+	r[2], r[3], r[4] = strconv.FormatUint(uint64(e.Mode), 8), strconv.FormatUint(uint64(e.UID), 10), strconv.FormatUint(uint64(e.GID), 10)
 	r[5] = strconv.FormatInt(e.ModTime, 10)
 	switch e.Kind {
 	case whittle.File:
@@ -104,12 +104,12 @@ func (t *Tree) record(i int) (r [len(fields)]string) {
 	case whittle.Symlink, whittle.HardLink:
 		r[8] = e.Link
 	case whittle.CharDevice, whittle.BlockDevice:
-		r[11] = fmt.Sprintf("%d:%d", e.Special().Major, e.Special().Minor)
+		r[11] = fmt.Sprintf("%d:%d", e.Special.Value().Major, e.Special.Value().Minor)
 	}
 	if n.First >= 0 {
 		r[9] = t.Nodes[n.First].Path
 	}
-	if xattrs := e.Special().Xattrs; xattrs != "" {
+	if xattrs := e.Special.Value().Xattrs; xattrs != "" {
 		r[10] = xattrs.Hex()
 	}
 	return r
