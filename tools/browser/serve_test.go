@@ -23,11 +23,11 @@ import (
 // pageProgram is the test program of internal/serve, whose TestPage is a page of whittle
 // serve with images in memory, and an engine that does as it is told.
 var pageProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "whittle-serve-")
-	if err != nil {
+	var err error
+	if pageDir, err = os.MkdirTemp("", "whittle-serve-"); err != nil {
 		return "", err
 	}
-	program := filepath.Join(dir, "serve.test")
+	program := filepath.Join(pageDir, "serve.test")
 	build := exec.Command("go", "test", "-c", "-o", program, "./internal/serve")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -35,6 +35,9 @@ var pageProgram = sync.OnceValues(func() (string, error) {
 	}
 	return program, nil
 })
+
+// pageDir is the folder of pageProgram, once that is built. TestMain removes it.
+var pageDir string
 
 // livePage is a server, and the folder that it works in.
 type livePage struct {

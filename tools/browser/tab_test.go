@@ -51,6 +51,9 @@ func TestMain(m *testing.M) {
 	if stopBrowser != nil {
 		stopBrowser()
 	}
+	if pageDir != "" {
+		_ = os.RemoveAll(pageDir)
+	}
 	os.Exit(code)
 }
 
