@@ -60,7 +60,7 @@ func TestSpecialShared(t *testing.T) {
 	}
 }
 
-// TestOwnerAsLinux: of an owner's number, Linux takes the last 32 bits.
+// TestOwnerAsLinux: of an owner's number, Linux takes the low 32 bits.
 func TestOwnerAsLinux(t *testing.T) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
