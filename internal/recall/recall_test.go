@@ -48,16 +48,24 @@ func (s *said) Members(context.Context, whittle.IndexFile) ([]whittle.WheelMembe
 
 type result struct{ Name string }
 
-// TestAnswers: a result is given again as long as the package index says the same; one for
-// which it said nothing is not kept, nor one that JSON changes.
-func TestAnswers(t *testing.T) {
+// cached is an environment with a cache that is empty.
+func cached(t *testing.T) *host.Env {
+	t.Helper()
 	cache, err := index.OpenCache(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	idx := &said{files: []whittle.IndexFile{{Name: "a-1-py3-none-any.whl"}}, text: []byte("Name: a\n"), members: []whittle.WheelMember{{Path: "a.py"}}}
-	env := &host.Env{Program: "whittle", Packages: idx}
+	env := &host.Env{Program: "whittle"}
 	env.Index.Cache = cache
+	return env
+}
+
+// TestAnswers: a result is given again as long as the package index says the same; one for
+// which it said nothing is not kept, nor one that JSON changes.
+func TestAnswers(t *testing.T) {
+	idx := &said{files: []whittle.IndexFile{{Name: "a-1-py3-none-any.whl"}}, text: []byte("Name: a\n"), members: []whittle.WheelMember{{Path: "a.py"}}}
+	env := cached(t)
+	env.Packages = idx
 	img := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
 	name := "a result"
 	made := func() bool {
@@ -109,13 +117,9 @@ func TestAnswers(t *testing.T) {
 // TestPrinted: what is printed is kept apart from the result and by how it is printed, and is
 // printed anew when the result is made anew.
 func TestPrinted(t *testing.T) {
-	cache, err := index.OpenCache(t.TempDir(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	idx := &said{files: []whittle.IndexFile{{Name: "a-1-py3-none-any.whl"}}}
-	env := &host.Env{Program: "whittle", Packages: idx}
-	env.Index.Cache = cache
+	env := cached(t)
+	env.Packages = idx
 	img := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
 	made, printed := 0, 0
 	inspect := func(env *host.Env) (*result, error) {
@@ -176,12 +180,7 @@ func (n named) Ref() whittle.Ref { return whittle.Ref{Name: n.name} }
 // TestNames: names that are not UTF-8, which JSON does not tell from each other, are not mixed
 // up: what is printed has the name.
 func TestNames(t *testing.T) {
-	cache, err := index.OpenCache(t.TempDir(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := &host.Env{Program: "whittle"}
-	env.Index.Cache = cache
+	env := cached(t)
 	of := inFile{imagetest.New(t, imagetest.Plain, "f a \"text\"\n")}
 	for _, name := range []string{"a", "b", "a\xff", "a\xfe", "a\ufffd", "a", "a\xfe"} {
 		for _, option := range []string{"D\xff", "D\xfe", "D"} {
@@ -198,12 +197,7 @@ func TestNames(t *testing.T) {
 
 // TestLooksOnce: what is printed and the result below it are looked up by one look at the folders.
 func TestLooksOnce(t *testing.T) {
-	cache, err := index.OpenCache(t.TempDir(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := &host.Env{Program: "whittle"}
-	env.Index.Cache = cache
+	env := cached(t)
 	dir, looks := t.TempDir(), 0
 	if err := os.Mkdir(filepath.Join(dir, "src"), 0o755); err != nil {
 		t.Fatal(err)
